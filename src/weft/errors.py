@@ -1,0 +1,41 @@
+"""The errors a user can cause, each with the exit code of its kind.
+
+A message is one line: what is wrong; where; what to do. The command line prints it after
+`weft: error:` and exits with `exit_code`; a traceback is for our mistakes only.
+"""
+
+from __future__ import annotations
+
+
+class WeftError(Exception):
+    """Something failed at run time (exit code 1)."""
+
+    exit_code = 1
+
+
+class ConfigError(WeftError):
+    """A usage or configuration mistake: unknown key, impossible value (exit code 2)."""
+
+    exit_code = 2
+
+
+class DataError(WeftError):
+    """A text or a token shard that cannot be used: empty, too short, not UTF-8 (exit code 1)."""
+
+
+class NonFiniteError(WeftError):
+    """A loss or a gradient became NaN or infinite (exit code 1)."""
+
+
+class RunLockedError(WeftError):
+    """Another process is training in this run folder (exit code 1)."""
+
+
+class MalformedFileError(WeftError):
+    """A file that is not what it should be: truncated, altered, wrong format (exit code 3)."""
+
+    exit_code = 3
+
+
+class CheckpointError(MalformedFileError):
+    """A checkpoint or model folder that is missing a part or fails its manifest (exit code 3)."""
