@@ -1,0 +1,85 @@
+"""The kernels' definitions in NumPy: what every native twin is held equal to.
+
+Plain functions of arrays: forward returns what its backward needs. An install without a compiler
+runs on these. The names below are all there is; `kernels.active` chooses among their twins.
+"""
+
+from weft.kernels.reference.activation import (
+    gelu_backward,
+    gelu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    silu_backward,
+    silu_forward,
+    swiglu_backward,
+    swiglu_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from weft.kernels.reference.attention import attention_backward, attention_forward
+from weft.kernels.reference.dropout import dropout_backward, dropout_forward, philox
+from weft.kernels.reference.elementwise import add, add_, cast, mul
+from weft.kernels.reference.embedding import embedding_backward, embedding_forward
+from weft.kernels.reference.loss import cross_entropy_backward, cross_entropy_forward
+from weft.kernels.reference.matmul import linear_backward, linear_forward, matmul
+from weft.kernels.reference.norm import (
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
+from weft.kernels.reference.optimizer import adam_step, scale_, sgd_step, sum_of_squares
+from weft.kernels.reference.rotary import rotary_backward, rotary_forward
+from weft.kernels.reference.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
+
+__all__ = [
+    "adam_step",
+    "add",
+    "add_",
+    "attention_backward",
+    "attention_forward",
+    "cast",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "embedding_backward",
+    "embedding_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
+    "linear_backward",
+    "linear_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "matmul",
+    "mul",
+    "philox",
+    "relu_backward",
+    "relu_forward",
+    "rms_norm_backward",
+    "rms_norm_forward",
+    "rotary_backward",
+    "rotary_forward",
+    "scale_",
+    "sgd_step",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "softmax_backward",
+    "softmax_forward",
+    "sum_of_squares",
+    "swiglu_backward",
+    "swiglu_forward",
+    "tanh_backward",
+    "tanh_forward",
+]
