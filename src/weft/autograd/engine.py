@@ -1,0 +1,108 @@
+"""The tape: nodes, and the walk that takes gradients back along them.
+
+A node is one operation that happened. It knows whom to hand gradients to, and how to compute them;
+it knows no operation by name. Reverse-mode differentiation: Griewank & Walther, Evaluating
+Derivatives, chapter 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.kernels import active
+
+Array = NDArray[Any]
+Backward = Callable[..., Any]  # gradients of the outputs -> gradients of the inputs
+
+
+class Variable(Protocol):
+    """What the tape needs of a tensor: where it came from, or where its gradient goes."""
+
+    node: Node | None
+    index: int
+
+    def accumulate_grad(self, gradient: Array, fresh: bool) -> None: ...
+
+
+class Node:
+    """One recorded operation.
+
+    `inputs` has an entry for each input of the operation: the tensor, or None where no gradient
+    is wanted. `gradients` collects what arrives for each output.
+    """
+
+    __slots__ = ("backward", "gradients", "inputs", "name", "retained")
+
+    def __init__(
+        self, name: str, inputs: tuple[Variable | None, ...], backward: Backward, outputs: int
+    ) -> None:
+        self.name = name
+        self.inputs = inputs
+        self.backward: Backward | None = backward
+        self.gradients: list[Array | None] = [None] * outputs
+        self.retained: dict[int, Variable] = {}
+
+
+def topological_order(root: Node) -> list[Node]:
+    """All nodes that `root` depends on, inputs before outputs; iterative, so depth is no limit."""
+    order: list[Node] = []
+    seen: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(root, False)]
+    while stack:
+        node, inputs_done = stack.pop()
+        if inputs_done:
+            order.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            for tensor in node.inputs:
+                if tensor is not None and tensor.node is not None:
+                    stack.append((tensor.node, False))
+    return order
+
+
+def backward_pass(root: Node, index: int, gradient: Array, retain_graph: bool) -> None:
+    """Add d(output)/d(leaf) · `gradient` to every leaf that `root` was computed from.
+
+    Raises RuntimeError where a part of the graph was already used and freed.
+    """
+    root.gradients[index] = gradient
+    order = topological_order(root)
+    while order:
+        node = order.pop()
+        arrived, node.gradients = node.gradients, [None] * len(node.gradients)
+        for retained_index, tensor in node.retained.items():
+            if (value := arrived[retained_index]) is not None:
+                tensor.accumulate_grad(value, fresh=False)
+        if node.backward is None:
+            raise RuntimeError(
+                "backward through a graph that was already used and freed; "
+                f"first at {node.name}; call backward(retain_graph=True) the first time"
+            )
+        gradients = node.backward(*arrived)
+        hand_on(node, arrived, gradients if isinstance(gradients, tuple) else (gradients,))
+        if not retain_graph:
+            node.backward, node.inputs = None, ()
+
+
+def hand_on(node: Node, arrived: list[Array | None], gradients: tuple[Array | None, ...]) -> None:
+    """Give each input of `node` its gradient; several uses of one tensor add up."""
+    for tensor, gradient in zip(node.inputs, gradients, strict=True):
+        if tensor is None or gradient is None:
+            continue
+        if tensor.node is None:
+            # An array that came in, or a view, may be shared: a leaf must not keep it as its own.
+            passed_on = any(gradient is a for a in arrived)
+            tensor.accumulate_grad(gradient, not passed_on and not is_view(gradient))
+        else:
+            slots, index = tensor.node.gradients, tensor.index
+            before = slots[index]
+            slots[index] = gradient if before is None else active.add(before, gradient)
+
+
+def is_view(array: Array) -> bool:
+    return isinstance(array.base, np.ndarray)

@@ -1,0 +1,382 @@
+"""Every differentiable operation: what it computes and its gradient, side by side.
+
+An op maps arrays to `(result, backward)`: `backward` takes the gradient of the result and returns
+one gradient for each input (None where there is none). Ops know neither Tensor nor the tape;
+`tensor.apply` records them. Shapes: B batch, T time, C width, H heads, D head size, V vocabulary,
+N rows. Derived operations are one line each, in tensor.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.autograd.mode import compute_dtype
+from weft.kernels import active
+
+Array = NDArray[Any]
+Result = tuple[Array, Callable[..., Any]]
+Shape = tuple[int, ...]
+Axes = int | tuple[int, ...] | None
+
+
+def sum_to(dy: Array, like: Any) -> Array | None:
+    """Undo broadcasting: add up `dy` over the axes along which `like` was repeated."""
+    if not isinstance(like, np.ndarray):
+        return None  # a Python number has no gradient
+    if dy.shape != like.shape:
+        extra = dy.ndim - like.ndim
+        repeated = [
+            i + extra for i, n in enumerate(like.shape) if n == 1 and dy.shape[i + extra] > 1
+        ]
+        wide = dy.astype(np.float32) if dy.dtype.itemsize == 2 else dy
+        dy = wide.sum(axis=(*range(extra), *repeated), keepdims=True).reshape(like.shape)
+    return dy if dy.dtype == like.dtype else cast_array(dy, like.dtype)
+
+
+def cast_array(x: Array, dtype: Any) -> Array:
+    if x.dtype == dtype:
+        return x
+    floats = x.dtype.itemsize + np.dtype(dtype).itemsize == 6  # float32 and bfloat16
+    return active.cast(x, dtype) if floats else x.astype(dtype)
+
+
+def same_shape(a: Any, b: Any) -> bool:
+    return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape == b.shape
+
+
+# ----- arithmetic, with broadcasting ----------------------------------------------------------
+
+
+def add(a: Any, b: Any) -> Result:
+    y = active.add(a, b) if same_shape(a, b) else np.asarray(a + b)
+    return y, lambda dy: (sum_to(dy, a), sum_to(dy, b))
+
+
+def sub(a: Any, b: Any) -> Result:
+    return np.asarray(a - b), lambda dy: (sum_to(dy, a), sum_to(-dy, b))
+
+
+def mul(a: Any, b: Any) -> Result:
+    y = active.mul(a, b) if same_shape(a, b) else np.asarray(a * b)
+    return y, lambda dy: (sum_to(dy * b, a), sum_to(dy * a, b))
+
+
+def div(a: Any, b: Any) -> Result:
+    return np.asarray(a / b), lambda dy: (sum_to(dy / b, a), sum_to(-dy * a / (b * b), b))
+
+
+def neg(x: Array) -> Result:
+    return -x, lambda dy: -dy
+
+
+def power(x: Array, exponent: float) -> Result:
+    return x**exponent, lambda dy: dy * (exponent * x ** (exponent - 1))
+
+
+def maximum(a: Any, b: Any) -> Result:
+    def backward(dy: Array) -> tuple[Array | None, Array | None]:
+        share = (a >= b) * 0.5 + (a > b) * 0.5  # equal values share the gradient
+        return sum_to(dy * share, a), sum_to(dy * (1.0 - share), b)
+
+    return np.asarray(np.maximum(a, b)), backward
+
+
+# ----- one number in, one number out ----------------------------------------------------------
+
+
+def exp(x: Array) -> Result:
+    y = np.exp(x)
+    return y, lambda dy: dy * y
+
+
+def log(x: Array) -> Result:
+    return np.log(x), lambda dy: dy / x
+
+
+def sqrt(x: Array) -> Result:
+    y = np.sqrt(x)
+    return y, lambda dy: dy / (2.0 * y)
+
+
+def absolute(x: Array) -> Result:
+    return np.abs(x), lambda dy: dy * np.sign(x)
+
+
+def sin(x: Array) -> Result:
+    return np.sin(x), lambda dy: dy * np.cos(x)
+
+
+def cos(x: Array) -> Result:
+    return np.cos(x), lambda dy: -dy * np.sin(x)
+
+
+def sigmoid(x: Array) -> Result:
+    y = active.sigmoid_forward(x)
+    return y, lambda dy: active.sigmoid_backward(dy, y)
+
+
+def tanh(x: Array) -> Result:
+    y = active.tanh_forward(x)
+    return y, lambda dy: active.tanh_backward(dy, y)
+
+
+def relu(x: Array) -> Result:
+    y = active.relu_forward(x)
+    return y, lambda dy: active.relu_backward(dy, y)
+
+
+def gelu(x: Array, tanh: bool) -> Result:
+    return active.gelu_forward(x, tanh), lambda dy: active.gelu_backward(dy, x, tanh)
+
+
+def silu(x: Array) -> Result:
+    return active.silu_forward(x), lambda dy: active.silu_backward(dy, x)
+
+
+def swiglu(gate: Array, up: Array) -> Result:
+    y = active.swiglu_forward(gate, up)
+    return y, lambda dy: active.swiglu_backward(dy, gate, up)
+
+
+def clamp(x: Array, low: float | None, high: float | None) -> Result:
+    y = np.clip(x, low, high)
+    return y, lambda dy: dy * (y == x)
+
+
+def dropout(x: Array, p: float, key: int) -> Result:
+    return active.dropout_forward(x, p, key), lambda dy: active.dropout_backward(dy, p, key)
+
+
+def cast(x: Array, dtype: Any) -> Result:
+    return cast_array(x, dtype), lambda dy: cast_array(dy, x.dtype)
+
+
+def where(condition: Array, a: Any, b: Any) -> Result:
+    y = np.where(condition, a, b)
+    zero = y.dtype.type(0)
+    return y, lambda dy: (
+        None,
+        sum_to(np.where(condition, dy, zero), a),
+        sum_to(np.where(condition, zero, dy), b),
+    )
+
+
+# ----- reductions -----------------------------------------------------------------------------
+
+
+def spread(dy: Array, shape: Shape, axis: Axes, keepdims: bool) -> Array:
+    """The gradient of a sum: the same number for every entry that was added."""
+    if axis is not None and not keepdims:
+        dy = np.expand_dims(dy, axis)
+    return np.broadcast_to(dy, shape)
+
+
+def sum(x: Array, axis: Axes, keepdims: bool) -> Result:
+    y = np.asarray(x.sum(axis=axis, keepdims=keepdims))
+    return y, lambda dy: spread(dy, x.shape, axis, keepdims)
+
+
+def mean(x: Array, axis: Axes, keepdims: bool) -> Result:
+    y = np.asarray(x.mean(axis=axis, keepdims=keepdims))
+    scale = y.size / max(x.size, 1)
+    return y, lambda dy: spread(dy, x.shape, axis, keepdims) * dy.dtype.type(scale)
+
+
+def extreme(x: Array, axis: int | None, keepdims: bool, largest: bool) -> Result:
+    """max or min; along an axis the gradient goes to the first extreme entry, as in PyTorch."""
+    if axis is None:
+        y = np.asarray(x.max() if largest else x.min())
+        return y, lambda dy: dy * ((x == y) / (x == y).sum()).astype(x.dtype)
+    best = np.expand_dims(x.argmax(axis) if largest else x.argmin(axis), axis)
+    y = np.take_along_axis(x, best, axis)
+
+    def backward(dy: Array) -> Array:
+        dx = np.zeros_like(x)
+        np.put_along_axis(dx, best, dy if keepdims else np.expand_dims(dy, axis), axis)
+        return dx
+
+    return y if keepdims else y.squeeze(axis), backward
+
+
+def cumsum(x: Array, axis: int) -> Result:
+    y = np.cumsum(x, axis=axis, dtype=x.dtype)
+    return y, lambda dy: np.flip(np.cumsum(np.flip(dy, axis), axis=axis, dtype=dy.dtype), axis)
+
+
+def softmax(x: Array) -> Result:
+    y = active.softmax_forward(x)
+    return y, lambda dy: active.softmax_backward(dy, y)
+
+
+def log_softmax(x: Array) -> Result:
+    y = active.log_softmax_forward(x)
+    return y, lambda dy: active.log_softmax_backward(dy, y)
+
+
+# ----- shapes ---------------------------------------------------------------------------------
+
+
+def reshape(x: Array, shape: Shape) -> Result:
+    return x.reshape(shape), lambda dy: dy.reshape(x.shape)
+
+
+def permute(x: Array, axes: Shape) -> Result:
+    return x.transpose(axes), lambda dy: dy.transpose(np.argsort(axes))
+
+
+def broadcast_to(x: Array, shape: Shape) -> Result:
+    return np.broadcast_to(x, shape), lambda dy: sum_to(dy, x)
+
+
+def getitem(x: Array, index: Any) -> Result:
+    basic = not any(isinstance(i, (np.ndarray, list)) for i in as_tuple(index))
+
+    def backward(dy: Array) -> Array:
+        dx = np.zeros_like(x)
+        if basic:
+            dx[index] = dy
+        else:
+            np.add.at(dx, index, dy)  # the same entry may be taken several times
+        return dx
+
+    return np.asarray(x[index]), backward
+
+
+def as_tuple(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def split(
+    x: Array, sizes: tuple[int, ...], axis: int
+) -> tuple[tuple[Array, ...], Callable[..., Any]]:
+    edges = np.cumsum(sizes)[:-1]
+    pieces = tuple(np.split(x, edges, axis))
+
+    def backward(*gradients: Array | None) -> Array:
+        filled = [
+            np.zeros_like(piece) if dy is None else dy
+            for dy, piece in zip(gradients, pieces, strict=True)
+        ]
+        return np.concatenate(filled, axis)
+
+    return pieces, backward
+
+
+def concatenate(*arrays: Array, axis: int) -> Result:
+    edges = np.cumsum([a.shape[axis] for a in arrays])[:-1]
+    return np.concatenate(arrays, axis), lambda dy: tuple(np.split(dy, edges, axis))
+
+
+# ----- what a network is made of --------------------------------------------------------------
+
+
+def in_compute_dtype(x: Array) -> Array:
+    """`x` in the precision of `autocast`; as it is outside of it, and for float64."""
+    dtype = compute_dtype()
+    return x if dtype is None or x.dtype == np.float64 else cast_array(x, dtype)
+
+
+def matmul(a: Array, b: Array) -> Result:
+    """(..., M, K) @ (..., K, N) -> (..., M, N); leading axes broadcast, vectors as in NumPy."""
+    if a.ndim == 1 or b.ndim == 1:
+        return vector_matmul(a, b)
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    A = in_compute_dtype(np.broadcast_to(a, lead + a.shape[-2:]))
+    B = in_compute_dtype(np.broadcast_to(b, lead + b.shape[-2:]))
+
+    def backward(dy: Array) -> tuple[Array | None, Array | None]:
+        da = active.matmul(dy, B, False, True)  # (..., M, N) @ (..., K, N)ᵀ
+        db = active.matmul(A, dy, True, False)  # (..., M, K)ᵀ @ (..., M, N)
+        return sum_to(da, a), sum_to(db, b)
+
+    return active.matmul(A, B), backward
+
+
+def vector_matmul(a: Array, b: Array) -> Result:
+    """A product with a vector: it is a row on the left, a column on the right."""
+    A = a[None, :] if a.ndim == 1 else a
+    B = b[:, None] if b.ndim == 1 else b
+    y, matrix_backward = matmul(A, B)
+    gone = ((-2,) if a.ndim == 1 else ()) + ((-1,) if b.ndim == 1 else ())
+
+    def backward(dy: Array) -> tuple[Array, Array]:
+        da, db = matrix_backward(np.expand_dims(dy, gone))
+        return da.reshape(a.shape), db.reshape(b.shape)
+
+    return np.asarray(y.squeeze(gone)), backward
+
+
+def linear(x: Array, w: Array, b: Array | None) -> Result:
+    """y = x Wᵀ + b: (..., K), (M, K), (M) -> (..., M)."""
+    rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, K)
+    y = active.linear_forward(rows, w, b)
+
+    def backward(dy: Array) -> tuple[Array, Array, Array | None]:
+        dx, dw, db = active.linear_backward(dy.reshape(y.shape), rows, w, b is not None)
+        return cast_array(dx.reshape(x.shape), x.dtype), dw, db
+
+    return y.reshape(*x.shape[:-1], w.shape[0]), backward
+
+
+def norm_dtype(x: Array) -> Any:
+    """A norm feeds a matrix product, so it writes the precision in which that is computed."""
+    dtype = compute_dtype()
+    return x.dtype if dtype is None or x.dtype == np.float64 else dtype
+
+
+def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float) -> Result:
+    """(x − mean) / √(var + eps) · w + b over the last axis (Ba et al., arXiv:1607.06450)."""
+    y, mean, rstd = active.layer_norm_forward(x, w, b, eps, norm_dtype(x))
+    return y, lambda dy: active.layer_norm_backward(dy, x, w, mean, rstd, b is not None)
+
+
+def rms_norm(x: Array, w: Array | None, eps: float) -> Result:
+    """x / √(mean(x²) + eps) · w over the last axis (Zhang & Sennrich, arXiv:1910.07467)."""
+    y, rstd = active.rms_norm_forward(x, w, eps, norm_dtype(x))
+    return y, lambda dy: active.rms_norm_backward(dy, x, w, rstd)
+
+
+def rotary(x: Array, cos: Array, sin: Array) -> Result:
+    """Turn each pair (i, i + D/2) by its position's angle (RoFormer, arXiv:2104.09864)."""
+    y = active.rotary_forward(x, cos, sin)  # (B, T, H, D)
+    return y, lambda dy: (active.rotary_backward(dy, cos, sin), None, None)
+
+
+def attention(
+    q: Array, k: Array, v: Array, scale: float | None, causal: bool, p: float, key: int
+) -> Result:
+    """softmax(q kᵀ · scale) v per head, without the T×T matrix (FlashAttention, arXiv:2205.14135).
+
+    q (B, Tq, H, D), k and v (B, Tk, Hkv, D) -> (B, Tq, H, D); `causal` lets query i see the keys
+    up to i + Tk − Tq. `p` is the dropout of the weights, `key` its random key.
+    """
+    Q, K, V = (in_compute_dtype(t) for t in (q, k, v))
+    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
+    y, lse = active.attention_forward(Q, K, V, scale, causal, p, key)
+
+    def backward(dy: Array) -> tuple[Array, ...]:
+        d = active.attention_backward(dy, Q, K, V, y, lse, scale, causal, p, key)
+        return tuple(cast_array(dt, t.dtype) for dt, t in zip(d, (q, k, v), strict=True))
+
+    return y, backward
+
+
+def embedding(w: Array, ids: Array) -> Result:
+    """Rows of `w` (V, C) picked by `ids` (...) -> (..., C)."""
+    y = active.embedding_forward(w, ids)
+    return y, lambda dy: (active.embedding_backward(dy, ids, w.shape[0]), None)
+
+
+def cross_entropy(logits: Array, targets: Array, ignore_index: int) -> Result:
+    """−log softmax(logits)[target] of each row: (N, V), (N) -> (N); 0 where target is ignored."""
+    losses, lse = active.cross_entropy_forward(logits, targets, ignore_index)
+
+    def backward(dy: Array) -> tuple[Array, None]:
+        return active.cross_entropy_backward(dy, logits, targets, lse, ignore_index), None
+
+    return losses, backward
