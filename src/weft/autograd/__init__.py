@@ -1,6 +1,6 @@
 """Reverse-mode automatic differentiation: Tensor, the tape, the operations."""
 
-from weft.autograd.checkpoint import checkpoint
+from weft.autograd.checkpointing import checkpoint as checkpoint
 from weft.autograd.creation import (
     allclose,
     arange,
@@ -36,6 +36,7 @@ from weft.autograd.mode import (
 )
 from weft.autograd.tensor import Tensor, apply, apply_several
 
+# What `import weft` shows too. `checkpoint` stays here: weft.checkpoint holds run folders.
 __all__ = [
     "GradcheckError",
     "Tensor",
@@ -45,7 +46,6 @@ __all__ = [
     "arange",
     "autocast",
     "cat",
-    "checkpoint",
     "compute_dtype",
     "empty",
     "enable_grad",

@@ -1,0 +1,63 @@
+# Two commands matter: `make demo` and `make test`. Both work on a fresh machine that has
+# Python 3.11 or newer and a C++ compiler, and keep all they install in .venv/.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+SOURCES := $(wildcard csrc/*) CMakeLists.txt pyproject.toml
+WORKERS ?= 2
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
+
+.PHONY: demo build test test-slow test-reference lint format clean
+
+demo: build
+	$(PY) -m weft train stories --out runs/demo --overwrite --minutes 1
+	@echo
+	$(PY) -m weft generate runs/demo --max-tokens 600 --seed 1
+	@echo
+	@echo 'Next:  .venv/bin/python -m weft generate runs/demo "Once upon a time" --seed 2'
+	@echo '       .venv/bin/python -m weft info runs/demo'
+	@echo '       .venv/bin/python -m weft train YOUR_TEXT.txt --minutes 10'
+
+build: .venv/built
+test: .venv/tested-with
+	$(PYTEST)
+
+# The tests that take minutes as well: a hundred kills, big inputs, whole workshops.
+test-slow: .venv/tested-with
+	$(PYTEST) -m "slow or not slow"
+
+# The same suite on the NumPy definitions alone.
+test-reference: .venv/tested-with
+	WEFT_KERNELS=reference $(PYTEST)
+
+lint: .venv/linted-with
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/clang-format --dry-run --Werror csrc/*.cpp csrc/*.h
+
+format: .venv/linted-with
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	.venv/bin/clang-format -i csrc/*.cpp csrc/*.h
+
+clean:
+	rm -rf build .venv runs/demo
+
+.venv/made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weft needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+.venv/built: .venv/made $(SOURCES)
+	$(PY) -m pip install --quiet --editable .
+	touch $@
+
+.venv/tested-with: .venv/built
+	$(PY) -m pip install --quiet --group test
+	touch $@
+
+.venv/linted-with: .venv/built
+	$(PY) -m pip install --quiet --group lint
+	touch $@

@@ -1,0 +1,38 @@
+"""The state of a decoder-only Transformer: the keys and values of the tokens it has read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from weft.autograd import Tensor
+
+
+class KeyValueCache:
+    """Keys and values of up to `length` tokens for each of `n_layer` layers, (B, Hkv, length, D).
+
+    `position` is how many tokens are in it; the model moves it on after a forward pass. Taking a
+    token back is `position -= 1`: what lies behind it is overwritten.
+    """
+
+    def __init__(
+        self, n_layer: int, batch: int, n_kv_head: int, length: int, head_dim: int, dtype: Any
+    ) -> None:
+        shape = (n_layer, batch, n_kv_head, length, head_dim)
+        self.keys = np.zeros(shape, dtype)
+        self.values = np.zeros(shape, dtype)
+        self.length = length
+        self.position = 0
+
+    def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Write (B, Hkv, T, D) behind what is there; return all of it, (B, Hkv, position + T, D).
+
+        Raises ValueError when it does not fit.
+        """
+        end = self.position + key.shape[2]
+        if end > self.length:
+            raise ValueError(f"key-value cache: {end} tokens do not fit into {self.length}")
+        self.keys[layer, :, :, self.position : end] = key.array
+        self.values[layer, :, :, self.position : end] = value.array
+        return Tensor(self.keys[layer, :, :, :end]), Tensor(self.values[layer, :, :, :end])

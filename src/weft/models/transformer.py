@@ -1,0 +1,160 @@
+"""The decoder-only Transformer, read from top to bottom: attention, MLP, block, model.
+
+Attention Is All You Need (arXiv:1706.03762) with the norm in front, as GPT-2 has it. One switch,
+`config.arch`: gpt2 (learned positions, LayerNorm, GELU), llama (rotary positions, RMSNorm, SwiGLU,
+grouped-query attention, arXiv:2302.13971) and qwen3 (llama with a norm on queries and keys).
+Shapes: B batch, T time, C width, H heads, Hkv key/value heads, D head size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from weft import nn
+from weft.autograd import Tensor, apply, compute_dtype, ops
+from weft.config import ModelConfig
+from weft.models.cache import KeyValueCache
+from weft.nn import functional as F
+from weft.random import Generator, default_generator
+
+
+def norm(config: ModelConfig, width: int) -> nn.Module:
+    if config.arch == "gpt2":
+        return nn.LayerNorm(width, eps=config.norm_eps, bias=config.bias)
+    return nn.RMSNorm(width, eps=config.norm_eps)
+
+
+def rotation(config: ModelConfig) -> tuple[Any, Any]:
+    """cos and sin of every position's angles, (T, D/2) each; pair i turns by theta^(-2i/D)."""
+    exponents = np.arange(0, config.head_dim, 2, dtype=np.float32) / np.float32(config.head_dim)
+    frequencies = np.float32(1.0) / np.float32(config.rope_theta) ** exponents
+    angles = np.arange(config.block_size, dtype=np.float32)[:, None] * frequencies
+    return np.cos(angles), np.sin(angles)
+
+
+class Attention(nn.Module):
+    """Causal self-attention; groups of query heads may share one key/value head."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.layer, self.dropout = layer, config.dropout
+        self.heads = (config.n_head, config.n_kv_head, config.n_kv_head)  # of q, k, v
+        D = config.head_dim
+        self.qkv = nn.Linear(config.n_embd, sum(self.heads) * D, bias=config.bias)
+        self.out = nn.Linear(config.n_head * D, config.n_embd, bias=config.bias)
+        if config.arch == "qwen3":
+            self.q_norm, self.k_norm = norm(config, D), norm(config, D)
+        self.normalise_heads, self.head_dim = config.arch == "qwen3", D
+        self.residual_dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, turn: Any, state: KeyValueCache | None) -> Tensor:
+        B, T, _ = x.shape
+        q, k, v = self.qkv(x).split([heads * self.head_dim for heads in self.heads], dim=2)
+        q, k, v = (t.view(B, T, -1, self.head_dim) for t in (q, k, v))  # (B, T, H or Hkv, D)
+        if self.normalise_heads:
+            q, k = self.q_norm(q), self.k_norm(k)
+        if turn is not None:
+            q, k = apply(ops.rotary, q, *turn), apply(ops.rotary, k, *turn)
+        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # (B, H or Hkv, T, D)
+        if state is not None:
+            k, v = state.append(self.layer, k, v)  # (B, Hkv, T so far, D)
+        y = F.scaled_dot_product_attention(
+            q, k, v, dropout_p=self.dropout if self.training else 0.0, is_causal=True,
+            enable_gqa=True,
+        )  # fmt: skip
+        y = y.transpose(1, 2).reshape(B, T, -1)  # (B, T, H·D)
+        return self.residual_dropout(self.out(y))  # (B, T, C)
+
+
+class FeedForward(nn.Module):
+    """The MLP: up, a non-linearity, down; SwiGLU multiplies by a gate (arXiv:2002.05202)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        C, inner = config.n_embd, config.intermediate_size
+        self.up = nn.Linear(C, inner, bias=config.bias)
+        self.down = nn.Linear(inner, C, bias=config.bias)
+        self.gate = None if config.arch == "gpt2" else nn.Linear(C, inner, bias=config.bias)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.gate is None:
+            inner = F.gelu(self.up(x), approximate="tanh")
+        else:
+            inner = apply(ops.swiglu, self.gate(x), self.up(x))
+        return self.dropout(self.down(inner))  # (B, T, C)
+
+
+class Block(nn.Module):
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.norm_1 = norm(config, config.n_embd)
+        self.attention = Attention(config, layer)
+        self.norm_2 = norm(config, config.n_embd)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor, turn: Any, state: KeyValueCache | None) -> Tensor:
+        x = x + self.attention(self.norm_1(x), turn, state)
+        return x + self.feed_forward(self.norm_2(x))  # (B, T, C)
+
+
+class GPT(nn.Module):
+    """`model(tokens, state=None) -> logits`: (B, T) integers -> (B, T, V)."""
+
+    def __init__(self, config: ModelConfig, generator: Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.n_embd)
+        self.position = (
+            nn.Embedding(config.block_size, config.n_embd) if config.arch == "gpt2" else None
+        )
+        self.rotation = None if config.arch == "gpt2" else rotation(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.norm = norm(config, config.n_embd)
+        tied = config.tie_embeddings
+        self.head = None if tied else nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.initialise(generator or default_generator())
+
+    def initialise(self, generator: Generator) -> None:
+        """As GPT-2: normal 0.02; what is added to the residual stream 0.02 / √(2L)."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim >= 2:
+                residual = name.endswith(("attention.out.weight", "feed_forward.down.weight"))
+                std = 0.02 / math.sqrt(2 * self.config.n_layer) if residual else 0.02
+                nn.init.normal_(parameter, std=std, generator=generator)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    def start(self, batch: int, length: int | None = None) -> KeyValueCache:
+        """An empty state for `batch` sequences of up to `length` tokens (the whole context)."""
+        c = self.config
+        dtype = compute_dtype() or self.embedding.weight.dtype
+        length = min(length or c.block_size, c.block_size)
+        return KeyValueCache(c.n_layer, batch, c.n_kv_head, length, c.head_dim, dtype)
+
+    def forward(self, tokens: Any, state: KeyValueCache | None = None) -> Tensor:
+        """Logits of the token after each of `tokens`, which follow what is in `state`.
+
+        Raises ValueError for more tokens than the context holds.
+        """
+        T = tokens.shape[1]
+        first = state.position if state else 0
+        if first + T > self.config.block_size:
+            raise ValueError(f"{first + T} tokens in a context of {self.config.block_size}")
+        x = self.embedding(tokens)  # (B, T, C)
+        turn = None
+        if self.position is not None:
+            x = x + self.position.weight[first : first + T]
+        if self.rotation is not None:
+            turn = [table[first : first + T] for table in self.rotation]  # (T, D/2)
+        x = self.dropout(x)
+        for block in self.blocks:
+            x = block(x, turn, state)
+        if state is not None:
+            state.position += T
+        x = self.norm(x)
+        return F.linear(x, self.embedding.weight) if self.head is None else self.head(x)
