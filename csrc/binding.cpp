@@ -1,0 +1,51 @@
+// The module weft._native: settings here, kernels in binding_<group>.cpp.
+#include "binding.h"
+#include "isa.h"
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+void bind_elementwise(nb::module_& m);
+
+namespace {
+
+std::vector<std::string> isas() {
+    std::vector<std::string> names;
+    for (int i = 0; const char* name = runnable_isa(i); i++) names.push_back(name);
+    return names;
+}
+
+std::string isa() {
+    return kernels().isa;
+}
+
+void choose_isa(const std::string& name) {
+    if (set_isa(name.c_str())) return;
+    std::string known;
+    for (const std::string& other : isas()) known += (known.empty() ? "" : ", ") + other;
+    fail(PyExc_ValueError, "instruction set '%s' cannot run here; choose one of: %s", name.c_str(),
+         known.c_str());
+}
+
+void choose_threads(int n) {
+    if (n < 1 || n > 1024) fail(PyExc_ValueError, "number of threads is %d; choose 1 to 1024", n);
+    set_num_threads(n);
+}
+
+} // namespace
+
+NB_MODULE(_native, m) {
+    initialise_arrays();
+    m.def("isas", &isas, "Instruction sets that this CPU can run, the best one last.");
+    m.def("isa", &isa, "The instruction set in use.");
+    m.def("set_isa", &choose_isa, "name"_a, "Use this instruction set from now on.");
+    m.def("lanes", [] { return kernels().lanes; }, "float32 elements in one vector.");
+    m.def("num_threads", &num_threads, "Threads that kernels run on.");
+    m.def("set_num_threads", &choose_threads, "n"_a);
+    bind_elementwise(m);
+}
+
+} // namespace weft

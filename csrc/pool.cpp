@@ -1,0 +1,189 @@
+// Threads are started at the first use and never joined: the pool's memory is leaked on purpose, so
+// that a worker which outlives main's statics, or a fork which loses the workers, finds no corpse.
+#include "pool.h"
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <pthread.h>
+#include <thread>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace weft {
+namespace {
+
+constexpr int SPINS = 4000; // about 40-100 us: longer than the gap between two kernels of a step
+
+void pause() {
+#if defined(__SSE2__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+thread_local bool inside = false; // this thread is running a task
+
+class Pool {
+  public:
+    void run(int64_t n, Task task, void* context, int threads);
+    std::atomic<bool> busy{false};
+
+  private:
+    void work(int index);
+    void drain();
+    bool join();
+    void leave();
+    uint64_t wait_for_job(uint64_t seen);
+    void wait_for_workers();
+
+    // The job. A worker may read it only between join() and leave(): `open` is cleared and `active`
+    // has come down to 0 before it is written again.
+    Task task = nullptr;
+    void* context = nullptr;
+    int64_t count = 0;
+    std::atomic<int64_t> next{0};
+    std::atomic<bool> open{false};
+    std::atomic<int> active{0};
+    std::atomic<int> limit{0}; // workers with an index below this one take part
+
+    std::atomic<uint64_t> generation{0};
+    std::atomic<int> sleepers{0};
+    std::atomic<bool> caller_sleeps{false};
+    std::mutex mutex;
+    std::condition_variable wake, done;
+    int started = 0;
+};
+
+void Pool::drain() {
+    inside = true;
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(context, i);
+    inside = false;
+}
+
+// The increment and the load of `open`, against run()'s store to `open` and load of `active`, are
+// all sequentially consistent: either the worker sees that the job is closed, or run() sees it.
+bool Pool::join() {
+    active.fetch_add(1);
+    if (open.load()) return true;
+    leave();
+    return false;
+}
+
+void Pool::leave() {
+    if (active.fetch_sub(1) == 1 && caller_sleeps.load()) {
+        std::lock_guard lock(mutex);
+        done.notify_one();
+    }
+}
+
+uint64_t Pool::wait_for_job(uint64_t seen) {
+    for (int i = 0; i < SPINS; i++) {
+        if (generation.load(std::memory_order_acquire) != seen) return generation.load();
+        pause();
+    }
+    std::unique_lock lock(mutex);
+    sleepers.fetch_add(1);
+    wake.wait(lock, [&] { return generation.load() != seen; });
+    sleepers.fetch_sub(1);
+    return generation.load();
+}
+
+void Pool::wait_for_workers() {
+    for (int i = 0; i < SPINS; i++) {
+        if (active.load() == 0) return;
+        pause();
+    }
+    std::unique_lock lock(mutex);
+    caller_sleeps.store(true);
+    done.wait(lock, [&] { return active.load() == 0; });
+    caller_sleeps.store(false);
+}
+
+void Pool::work(int index) {
+    FlushSubnormals flush;
+    for (uint64_t seen = 0;;) {
+        seen = wait_for_job(seen);
+        if (index >= limit.load() || !join()) continue;
+        drain();
+        leave();
+    }
+}
+
+void Pool::run(int64_t n, Task f, void* ctx, int threads) {
+    const int helpers = int(n < threads ? n : threads) - 1;
+    for (; started < helpers; started++) std::thread(&Pool::work, this, started).detach();
+    task = f, context = ctx, count = n;
+    next.store(0);
+    limit.store(helpers);
+    open.store(true);
+    generation.fetch_add(1);
+    if (sleepers.load()) {
+        std::lock_guard lock(mutex);
+        wake.notify_all();
+    }
+    drain();
+    open.store(false);
+    wait_for_workers();
+}
+
+std::atomic<Pool*> pool{nullptr};
+std::atomic<int> threads{0}; // 0: not yet chosen
+
+Pool& get_pool() {
+    Pool* p = pool.load();
+    if (p) return *p;
+    static std::once_flag once;
+    std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { pool.store(nullptr); }); });
+    Pool* fresh = new Pool;
+    if (pool.compare_exchange_strong(p, fresh)) return *fresh;
+    delete fresh;
+    return *p;
+}
+
+} // namespace
+
+void parallel_for(int64_t n, Task task, void* context) {
+    if (n > 1 && !inside && num_threads() > 1) {
+        Pool& p = get_pool();
+        if (!p.busy.exchange(true)) {
+            p.run(n, task, context, num_threads());
+            p.busy.store(false);
+            return;
+        }
+    }
+    for (int64_t i = 0; i < n; i++) task(context, i);
+}
+
+int num_threads() {
+    int n = threads.load(std::memory_order_relaxed);
+    if (n == 0) threads.store(n = available_processors());
+    return n;
+}
+
+void set_num_threads(int n) {
+    threads.store(n);
+}
+
+#if defined(__SSE2__)
+FlushSubnormals::FlushSubnormals() : saved(_mm_getcsr()) {
+    _mm_setcsr((unsigned)saved | 0x8040); // FTZ, DAZ
+}
+FlushSubnormals::~FlushSubnormals() {
+    _mm_setcsr((unsigned)saved);
+}
+#elif defined(__aarch64__)
+FlushSubnormals::FlushSubnormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(saved));
+    asm volatile("msr fpcr, %0" ::"r"(saved | (1 << 24))); // FZ
+}
+FlushSubnormals::~FlushSubnormals() {
+    asm volatile("msr fpcr, %0" ::"r"(saved));
+}
+#else
+FlushSubnormals::FlushSubnormals() : saved(0) {}
+FlushSubnormals::~FlushSubnormals() {}
+#endif
+
+} // namespace weft
