@@ -1,0 +1,109 @@
+"""Muon: momentum whose matrix is made orthogonal before it is applied.
+
+Keller Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024); options and
+rounding as in `torch.optim.Muon`. For matrices of hidden layers alone: give embeddings, heads,
+norms and biases to `AdamW`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from weft.kernels import active
+from weft.optim.optimizer import Array, Group, Optimizer, State, buffer, refuse_negative
+
+# The quintic a·x + b·x³ + c·x⁵ that pushes singular values towards 1 the fastest from near 0;
+# it does not converge to 1 but to within about 0.7 to 1.2, which does as well.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+NEWTON_SCHULZ_STEPS = 5
+RATES = (None, "original", "match_rms_adamw")
+
+
+class Muon(Optimizer):
+    """p ← p · (1 − lr · weight_decay) − rate · orthogonalised(momentum), for (rows, columns) p.
+
+    rate is lr · √max(1, rows / columns) ("original", also None), or with "match_rms_adamw"
+    lr · 0.2 · √max(rows, columns), for which a rate found for AdamW fits (arXiv:2502.16982).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_coefficients: tuple[float, float, float] = COEFFICIENTS,
+        eps: float = 1e-7,
+        ns_steps: int = NEWTON_SCHULZ_STEPS,
+        adjust_lr_fn: str | None = None,
+    ) -> None:
+        refuse_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        if adjust_lr_fn not in RATES:
+            raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+        defaults = {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "ns_coefficients": ns_coefficients,
+            "eps": eps,
+            "ns_steps": ns_steps,
+            "adjust_lr_fn": adjust_lr_fn,
+        }
+        super().__init__(params, defaults)
+
+    def _check_group(self, group: Group) -> None:
+        super()._check_group(group)
+        for parameter in group["params"]:
+            if parameter.array.ndim != 2:
+                raise ValueError(
+                    "Muon only supports 2D parameters whereas we found a parameter with size: "
+                    f"{tuple(parameter.array.shape)}"
+                )
+
+    def update(self, group: Group, parameter: Array, gradient: Array, state: State) -> None:
+        momentum = group["momentum"]
+        average = buffer(state, "momentum_buffer", parameter)
+        average += (1 - momentum) * (gradient - average)
+        update = gradient + momentum * (average - gradient) if group["nesterov"] else average
+        update = orthogonalised(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
+        parameter *= 1 - group["lr"] * group["weight_decay"]
+        parameter -= adjusted_rate(group["lr"], group["adjust_lr_fn"], parameter) * update
+
+
+def adjusted_rate(lr: float, rule: str | None, parameter: Array) -> float:
+    """The step size that gives updates of one typical size to matrices of any shape."""
+    rows, columns = parameter.shape
+    if rule == "match_rms_adamw":
+        return lr * 0.2 * math.sqrt(max(rows, columns))
+    return lr * math.sqrt(max(1.0, rows / columns))
+
+
+def orthogonalised(
+    matrix: Array, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> Array:
+    """About U Vᵀ for a matrix U S Vᵀ, by Newton–Schulz iteration in bfloat16, as PyTorch does."""
+    a, b, c = coefficients
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = _rounded(matrix.T if tall else matrix)  # (rows, columns), rows <= columns
+    norm = _rounded(np.sqrt(np.float32(active.sum_of_squares(_wide(x)))))
+    x = _rounded(_wide(x) / max(_wide(norm), np.float32(eps)))  # no singular value above 1
+    for _ in range(steps):
+        gram = active.matmul(x, x, False, True)  # (rows, rows)
+        update = _rounded(b * _wide(gram) + c * _wide(active.matmul(gram, gram)))
+        x = _rounded(a * _wide(x) + _wide(active.matmul(update, x)))
+    return np.ascontiguousarray(_wide(x).T if tall else _wide(x))
+
+
+def _rounded(x: Any) -> Array:
+    return np.ascontiguousarray(np.asarray(x).astype(ml_dtypes.bfloat16))
+
+
+def _wide(x: Array) -> Array:
+    return x.astype(np.float32)
