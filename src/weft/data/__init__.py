@@ -1,0 +1,34 @@
+"""Corpora, token shards and batches: from DATA to arrays of ids.
+
+Read in this order: `corpus.py` (text), `shards.py` (ids in a file), `prepare.py` (one to the
+other), `batches.py` (what a step sees). `stories/` writes the default corpus.
+"""
+
+from weft.data.batches import batch, validation_batches, window_starts
+from weft.data.corpus import Corpus, open_corpus
+from weft.data.prepare import (
+    Dataset,
+    check_long_enough,
+    check_tokenizer,
+    is_dataset,
+    open_dataset,
+    prepare,
+)
+from weft.data.shards import TokenShard, is_shard, write_shard
+
+__all__ = [
+    "Corpus",
+    "Dataset",
+    "TokenShard",
+    "batch",
+    "check_long_enough",
+    "check_tokenizer",
+    "is_dataset",
+    "is_shard",
+    "open_corpus",
+    "open_dataset",
+    "prepare",
+    "validation_batches",
+    "window_starts",
+    "write_shard",
+]

@@ -1,0 +1,72 @@
+"""Batches as pure functions: what step 1,234 sees depends on the seed and 1,234, on nothing else.
+
+There is no iterator and so no iterator state: a resumed run draws what it would have drawn. The
+numbers come from Philox (Salmon et al. 2011), a counter-based generator, keyed by (seed, step).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+MASK = (1 << 64) - 1
+
+
+def batch(tokens: NDArray[Any], step: int, seed: int, batch_size: int, block_size: int) -> Batch:
+    """Inputs and targets (B, T) int64: `batch_size` windows at random places of `tokens` (N,).
+
+    Each start is uniform over [0, N - block_size); the targets are the inputs moved on by one.
+    Row i depends on (seed, step, i) only: the rows of a smaller batch are the first rows of a
+    larger one, so micro-batches are slices of the big batch. Raises ValueError if N is too small.
+    """
+    starts = window_starts(len(tokens), step, seed, batch_size, block_size)
+    windows = tokens[starts[:, None] + np.arange(block_size + 1)].astype(np.int64)  # (B, T + 1)
+    return np.ascontiguousarray(windows[:, :-1]), np.ascontiguousarray(windows[:, 1:])
+
+
+def window_starts(
+    count: int, step: int, seed: int, batch_size: int, block_size: int
+) -> NDArray[np.int64]:
+    """Where the windows of a step begin, (B,) int64 in [0, count - block_size).
+
+    The raw 64-bit words of Philox are the same for every version of NumPy; their upper 53 bits,
+    as a fraction of the number of places, choose the place.
+    """
+    places = count - block_size
+    if places < 1:
+        raise ValueError(f"{count} tokens hold no block of {block_size} and its target")
+    key = np.array([seed & MASK, step & MASK], np.uint64)
+    words = np.random.Philox(key=key).random_raw(batch_size)
+    fractions = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (fractions * places).astype(np.int64)
+
+
+def validation_batches(
+    tokens: NDArray[Any], block_size: int, batch_size: int, max_batches: int | None = None
+) -> Iterator[Batch]:
+    """Windows that do not overlap and cover `tokens` (N,): each of its N - 1 targets once.
+
+    Batches are (B, T); a last batch may have fewer rows, and the remaining tokens come as one
+    shorter window. With `max_batches`, that many batches spread evenly over the text.
+    """
+    full = (len(tokens) - 1) // block_size  # whole windows
+    spans = [
+        (first * block_size, min(batch_size, full - first), block_size)
+        for first in range(0, full, batch_size)
+    ]
+    rest = (len(tokens) - 1) % block_size
+    if rest:
+        spans.append((full * block_size, 1, rest))
+    chosen = range(len(spans))
+    if max_batches is not None and max_batches < len(spans):
+        places = [i * len(spans) // max_batches for i in range(max_batches)]
+    else:
+        places = list(chosen)
+    for start, rows, length in (spans[i] for i in places):
+        x = tokens[start : start + rows * length].astype(np.int64).reshape(rows, length)
+        y = tokens[start + 1 : start + 1 + rows * length].astype(np.int64).reshape(rows, length)
+        yield x, y

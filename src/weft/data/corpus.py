@@ -1,0 +1,207 @@
+"""A corpus: the text that DATA names, as one long string that is never in memory as a whole.
+
+DATA is a UTF-8 text file, a folder of them, `-` (standard input) or a built-in corpus. Text is
+taken as it is: line ends, NUL bytes and everything else are kept, only a UTF-8 byte order mark is
+left out. Token shards are DATA too, but not text: see `prepare.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from weft.data import builtin
+from weft.data.documents import PIECE, Document, Spool, printable
+from weft.data.folder import text_files
+from weft.data.sniff import binary_format, looks_binary, wide_encoding
+from weft.errors import DataError
+
+SEPARATOR = "\n\n"  # between two documents of a folder
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents joined by a blank line; `size` counts the bytes of the joined text.
+
+    `skipped` counts, by reason, the files of a folder that are not part of it.
+    """
+
+    name: str
+    documents: tuple[Document, ...]
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        texts = sum(document.size for document in self.documents)
+        return texts + len(SEPARATOR) * (len(self.documents) - 1)
+
+    def boundary(self, position: int) -> int:
+        """The first start of a character at or after byte `position`."""
+        for first, document in self._placed():
+            if first <= position < first + document.size:
+                return first + document.boundary(position - first)
+        return min(position, self.size)  # in a separator, or at the end
+
+    def chunks(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> Iterator[str]:
+        """The text of bytes [start, stop), in pieces of at most 256 Ki characters.
+
+        A position inside a character moves to the next one, so that `chunks(0, n)` and `chunks(n)`
+        are the whole text for every n. `progress` is called with the bytes read so far.
+        Raises DataError where the text is not UTF-8, naming the file and the byte.
+        """
+        start, stop = self.boundary(start), self.boundary(self.size if stop is None else stop)
+        done = 0
+        for text, size in self._pieces(start, stop):
+            done += size
+            if progress is not None:
+                progress(done)
+            if text:
+                yield text
+
+    def _pieces(self, start: int, stop: int) -> Iterator[tuple[str, int]]:
+        for first, document in self._placed():
+            if first and start < first and first - len(SEPARATOR) < stop:
+                low = max(start - (first - len(SEPARATOR)), 0)
+                high = min(stop - (first - len(SEPARATOR)), len(SEPARATOR))
+                yield SEPARATOR[low:high], high - low
+            low, high = max(start - first, 0), min(stop - first, document.size)
+            if low < high:
+                yield from document.chunks(low, high)
+
+    def _placed(self) -> Iterator[tuple[int, Document]]:
+        """Each document with the byte of the corpus at which it begins."""
+        first = 0
+        for document in self.documents:
+            yield first, document
+            first += document.size + len(SEPARATOR)
+
+
+def open_corpus(data: str | Path) -> Corpus:
+    """The corpus that DATA names, after a look at the beginning of each file.
+
+    A name that is both a built-in corpus and a path here is refused as ambiguous: `./stories` is
+    the path, `builtin:stories` the corpus. Raises DataError, one line, for all that is no text.
+    """
+    text = str(data)
+    if text == "-":
+        return _checked(Corpus("standard input", (_spooled(sys.stdin.buffer),)))
+    name = text.removeprefix("builtin:")
+    if text.startswith("builtin:") or (text in builtin.NAMES and isinstance(data, str)):
+        return _open_builtin(text, name)
+    path = Path(text)
+    if not text:
+        raise DataError("no DATA given; empty name; name a text file, a folder, - or `stories`")
+    if stat.S_ISDIR(_status(path).st_mode):
+        return _open_folder(path)
+    document = Document.at(_regular(path), printable(path))
+    return _checked(Corpus(path.stem, (document,)))
+
+
+def _open_builtin(data: str, name: str) -> Corpus:
+    if name not in builtin.NAMES:
+        raise DataError(
+            f"no such built-in corpus; {printable(name)}; there are: {', '.join(builtin.NAMES)}"
+        )
+    if not data.startswith("builtin:") and os.path.lexists(name):
+        raise DataError(
+            f"{name} is a built-in corpus and also a path here; {name}; "
+            f"write ./{name} for the path or builtin:{name} for the corpus"
+        )
+    return Corpus(name, (builtin.document(name),))
+
+
+def _open_folder(path: Path) -> Corpus:
+    files, skipped = text_files(path)
+    documents = tuple(Document.at(file, printable(file)) for file in files)
+    if not documents:
+        seen = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
+        raise DataError(
+            f"no text files in this folder ({seen or 'it is empty'}); {printable(path)}; "
+            "put UTF-8 text files into it or name a file"
+        )
+    return _checked(Corpus(path.resolve().name, documents, skipped))
+
+
+def _spooled(stream: BinaryIO) -> Document:
+    spool = Spool(iter(lambda: stream.read(PIECE), b""), "standard input")
+    return Document.at(spool, "standard input")
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        raise DataError(f"no such file or folder; {printable(path)}; {_suggestion(path)}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(
+            f"cannot open: {reason}; {printable(path)}; check the path and its permissions"
+        ) from error
+
+
+def _suggestion(path: Path) -> str:
+    """What the user may have meant: a name beside the missing one, or a built-in corpus."""
+    try:
+        siblings = sorted(os.listdir(path.parent))
+    except OSError:
+        siblings = []
+    bare = [*builtin.NAMES] if path.parent == Path(".") else []
+    close = difflib.get_close_matches(path.name, siblings + bare, n=1)
+    if not close:
+        return "give a text file, a folder of text files, - for standard input, or a built-in name"
+    found = close[0] if close[0] in bare and close[0] not in siblings else path.parent / close[0]
+    return f"did you mean {printable(found)}?"
+
+
+def _regular(path: Path) -> Path:
+    mode = _status(path).st_mode
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    if not stat.S_ISREG(mode):
+        kind = kinds.get(stat.S_IFMT(mode), "a device")
+        raise DataError(
+            f"{kind}, not a file; {printable(path)}; give a file, or - and pipe the text in"
+        )
+    return path
+
+
+def _checked(corpus: Corpus) -> Corpus:
+    """The same corpus, if it can be text at all and has two characters, one of them visible."""
+    for document in corpus.documents:
+        _check_text(document)
+    count, visible = 0, False
+    for chunk in corpus.chunks():
+        count, visible = count + len(chunk), visible or not chunk.isspace()
+        if visible and count >= 2:
+            return corpus
+    what = "empty" if not count else "only whitespace" if not visible else "only one character"
+    raise DataError(
+        f"the text is {what}; {_place(corpus)}; give a text of some thousand characters or more"
+    )
+
+
+def _check_text(document: Document) -> None:
+    head = document.head()
+    wide = wide_encoding(head)
+    if wide is not None:
+        raise DataError(
+            f"{wide} text, not UTF-8; {document.name}; "
+            f"convert it: iconv -f {wide} -t UTF-8 OLD > NEW"
+        )
+    binary = binary_format(head) or ("binary data" if looks_binary(head) else None)
+    if binary is not None:
+        raise DataError(f"{binary}, not text; {document.name}; give plain UTF-8 text")
+
+
+def _place(corpus: Corpus) -> str:
+    return corpus.documents[0].name if len(corpus.documents) == 1 else corpus.name
