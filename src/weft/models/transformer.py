@@ -58,14 +58,12 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)
         if turn is not None:
             q, k = apply(ops.rotary, q, *turn), apply(ops.rotary, k, *turn)
-        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # (B, H or Hkv, T, D)
         if state is not None:
-            k, v = state.append(self.layer, k, v)  # (B, Hkv, T so far, D)
-        y = F.scaled_dot_product_attention(
-            q, k, v, dropout_p=self.dropout if self.training else 0.0, is_causal=True,
-            enable_gqa=True,
-        )  # fmt: skip
-        y = y.transpose(1, 2).reshape(B, T, -1)  # (B, T, H·D)
+            k, v = state.append(self.layer, k.transpose(1, 2), v.transpose(1, 2))
+            k, v = k.transpose(1, 2), v.transpose(1, 2)  # (B, T so far, Hkv, D)
+        dropout = self.dropout if self.training else 0.0
+        # Not scaled_dot_product_attention, whose causal mask puts the first query at the first key.
+        y = F.attention(q, k, v, dropout, is_causal=True).reshape(B, T, -1)  # (B, T, H·D)
         return self.residual_dropout(self.out(y))  # (B, T, C)
 
 
