@@ -1,0 +1,136 @@
+"""`weft info MODEL`: what a model is made of, and how much memory it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from weft.cli import output
+from weft.cli.machine import bytes_text
+from weft.cli.options import Json, positional
+
+if TYPE_CHECKING:
+    from weft.config import ModelConfig
+
+BYTES = {"float32": 4, "bfloat16": 2}
+ADAM_BYTES = 16  # weight, gradient and AdamW's two means, float32 each
+
+
+@dataclass(frozen=True)
+class Info:
+    """Architecture, parameter tree with shapes and counts, and memory at each precision.
+
+    Example: weft info runs/book-1
+    """
+
+    model: Annotated[str, *positional("MODEL")]
+    """Run folder or checkpoint folder."""
+    checkpoint: Literal["best", "latest"] = "best"
+    """Which checkpoint of a run folder: lowest validation loss, or highest step."""
+    json: Json = False
+
+
+def run(options: Info) -> None:
+    from weft.config import to_dict
+    from weft.inference import load
+
+    loaded = load(options.model, checkpoint=options.checkpoint)
+    shapes = {name: p.shape for name, p in loaded.model.named_parameters()}
+    values = {
+        "path": str(loaded.path),
+        "step": loaded.step,
+        "val_loss": loaded.state.get("val_loss"),
+        "config": to_dict(loaded.config),
+        "tokenizer": describe_tokenizer(loaded.tokenizer),
+        "parameters": sum(map(_size, shapes.values())),
+        "parameters_without_embeddings": without_embeddings(shapes),
+        "tensors": [
+            {"name": n, "shape": list(s), "parameters": _size(s)} for n, s in shapes.items()
+        ],
+        "memory_bytes": memory_bytes(loaded.config, shapes),
+    }
+    if options.json:
+        output.result_json(values)
+        return
+    _print(values, shapes, loaded.config)
+
+
+def describe_tokenizer(tokenizer: Any) -> dict[str, Any]:
+    return {
+        "kind": type(tokenizer).__name__,
+        "vocab_size": tokenizer.vocab_size,
+        "special_tokens": tokenizer.special_tokens,
+        "hash": tokenizer.hash,
+    }
+
+
+def without_embeddings(shapes: dict[str, tuple[int, ...]]) -> int:
+    """Parameters without the tables of tokens and positions, as nanoGPT and scaling laws count."""
+    tables = ("embedding.weight", "position.weight")
+    return sum(_size(shape) for name, shape in shapes.items() if name not in tables)
+
+
+def memory_bytes(config: ModelConfig, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Weights and a full cache at each precision; weights, gradients and AdamW in training."""
+    count = sum(map(_size, shapes.values()))
+    per_token = 2 * config.n_layer * config.n_kv_head * config.head_dim
+    return {
+        "weights": {name: count * size for name, size in BYTES.items()},
+        "cache_per_token": {name: per_token * size for name, size in BYTES.items()},
+        "cache_full": {name: per_token * size * config.block_size for name, size in BYTES.items()},
+        "training_state": count * ADAM_BYTES,
+    }
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for axis in shape:
+        size *= axis
+    return size
+
+
+def _print(values: dict[str, Any], shapes: dict[str, tuple[int, ...]], config: ModelConfig) -> None:
+    loss = f", validation loss {values['val_loss']:.4f}" if values["val_loss"] else ""
+    output.result(f"{values['path']}: {config.arch}, step {values['step']:,}{loss}\n")
+    fields = [(name, str(value)) for name, value in values["config"].items()]
+    tokenizer = values["tokenizer"]
+    fields.append(("tokenizer", f"{tokenizer['kind']}, {tokenizer['vocab_size']:,} tokens"))
+    output.result(output.table(fields) + "\n")
+    output.result(output.table(tree_rows(shapes), "llr") + "\n")
+    without = values["parameters_without_embeddings"]
+    output.result(f"{values['parameters']:,} parameters, {without:,} without embeddings\n")
+    output.result(output.table(_memory_rows(values["memory_bytes"]), "lrr"))
+
+
+def _memory_rows(memory: dict[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("memory", *BYTES)]
+    for label, key in (("weights", "weights"), ("cache, full context", "cache_full")):
+        rows.append((label, *(bytes_text(memory[key][name]) for name in BYTES)))
+    rows.append(("training: weights, gradients, AdamW", bytes_text(memory["training_state"]), ""))
+    return rows
+
+
+def tree_rows(shapes: dict[str, tuple[int, ...]]) -> list[tuple[str, str, str]]:
+    """(indented name, shape, count): a row per module with its sum, then what is in it."""
+    rows: list[tuple[str, str, str]] = []
+    for prefix, name in _walk(list(shapes)):
+        inside = [s for n, s in shapes.items() if n == name or n.startswith(name + ".")]
+        indent = "  " * prefix.count(".") if prefix else ""
+        shape = "(" + ", ".join(map(str, shapes[name])) + ")" if name in shapes else ""
+        label = name.rsplit(".", 1)[-1] if prefix else name
+        rows.append((indent + label, shape, f"{sum(map(_size, inside)):,}"))
+    return rows
+
+
+def _walk(names: list[str]) -> list[tuple[str, str]]:
+    """Every module and parameter once, parents first: (its parent with a dot, its full name)."""
+    seen: dict[str, str] = {}
+    for name in names:
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            full = ".".join(parts[:depth])
+            seen.setdefault(full, "".join(p + "." for p in parts[: depth - 1]))
+    return [(parent, full) for full, parent in seen.items()]
+
+
+COMMANDS = {"": (Info, run)}

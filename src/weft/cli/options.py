@@ -1,0 +1,151 @@
+"""From a verb's options, a dataclass, to its command line: tyro reads it, this file shapes errors.
+
+A field is an option, its docstring the help. `options_of` makes options from the fields of a
+configuration, so that every field of the configuration is reachable and documented once.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import inspect
+import io
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from weft.cli import output
+from weft.config import unknown_key_message
+from weft.errors import ConfigError
+
+T = TypeVar("T")
+
+Json = Annotated[
+    bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Print one JSON object on stdout.")
+]
+
+
+def positional(metavar: str) -> Any:
+    """Marks a field as an argument without `--`, called `metavar` in the help."""
+    return tyro.conf.arg(metavar=metavar), tyro.conf.Positional
+
+
+def off(metavar: str) -> Any:
+    """Marks a field whose default, None, is "not given": the help does not show it."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+
+
+def parse(options: type[T], argv: Sequence[str], program: str) -> T | None:
+    """The options in `argv`, or None after printing their help. Raises `ConfigError`."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            parsed, unknown = tyro.cli(
+                options,
+                prog=program,
+                args=list(argv),
+                return_unknown_args=True,
+                config=(tyro.conf.UseAppendAction,),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            output.result(_tidy_help(stdout.getvalue()))
+            return None
+        raise ConfigError(_one_line_error(stderr.getvalue(), program)) from None
+    if unknown:
+        raise ConfigError(_unknown(unknown, options, program))
+    return parsed
+
+
+def _tidy_help(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+
+
+def _one_line_error(box: str, program: str) -> str:
+    """tyro's box has a title, a rule, the message, another rule and general advice."""
+    lines = [line.strip(" │╭╰╮╯") for line in box.splitlines()]
+    rules = [i for i, line in enumerate(lines) if line and set(line) <= {"-", "─"}]
+    body = lines[rules[0] + 1 : rules[1]] if len(rules) > 1 else lines
+    words = " ".join(" ".join(body).split())
+    words = words.removeprefix("Error parsing ").removesuffix(".").removesuffix(" (required)")
+    words = words.replace(f"Missing from {program}:", "missing argument:")
+    words = words.replace(". Expected", ", expected").replace(" with base 10", "")
+    return f"{words or 'wrong usage'}; {program}; see {program} --help"
+
+
+def _unknown(tokens: list[str], options: Any, program: str) -> str:
+    flags = [token for token in tokens if token.startswith("-") and token != "-"]
+    if not flags:
+        return f"unexpected argument {tokens[0][:80]!r}; {program}; see {program} --help"
+    names = ["--" + f.name.replace("_", "-") for f in dataclasses.fields(options)]
+    return unknown_key_message(flags[0].split("=")[0], names, program)
+
+
+def options_of(config: Any, leave_out: Collection[str] = ()) -> list[tuple[str, Any, Any]]:
+    """Fields for `dataclasses.make_dataclass`: those of `config`, each with its own docstring."""
+    hints, docs = typing.get_type_hints(config), field_docs(config)
+    fields = []
+    for field in dataclasses.fields(config):
+        if field.name not in leave_out:
+            kind = _option_type(hints[field.name], field.default, docs.get(field.name, ""))
+            fields.append((field.name, kind, dataclasses.field(default=field.default)))
+    return fields
+
+
+def _option_type(hint: Any, default: object, doc: str) -> Any:
+    """The type as tyro needs it. A default of None is explained by the docstring, not by "None"."""
+    if default is not None:
+        return Annotated[hint, tyro.conf.arg(help=doc)]
+    plain = _without_none(hint)
+    if plain is bool:
+        return Annotated[
+            Literal["true", "false"] | None,
+            tyro.conf.arg(help=doc, metavar="{true,false}", help_behavior_hint=""),
+        ]
+    metavar = {int: "INT", float: "FLOAT"}.get(plain, "TEXT")
+    return Annotated[plain | None, tyro.conf.arg(help=doc, metavar=metavar, help_behavior_hint="")]
+
+
+def _without_none(hint: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        return next(h for h in typing.get_args(hint) if h is not types.NoneType)
+    return hint
+
+
+def values_of(options: Any, config: Any) -> dict[str, Any]:
+    """The values in `options` that are fields of `config`; "true" and "false" become booleans."""
+    values = {}
+    for field in dataclasses.fields(config):
+        value = getattr(options, field.name, None)
+        if value is not None:
+            values[field.name] = {"true": True, "false": False}.get(value, value)
+    return values
+
+
+def field_docs(cls: Any) -> dict[str, str]:
+    """The docstring below each field of a dataclass, read from its source."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    docs = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        doc = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and doc:
+            docs[field.target.id] = inspect.cleandoc(after.value.value)  # type: ignore[attr-defined]
+    return docs
+
+
+def read_stdin() -> str:
+    """All of stdin as UTF-8 text."""
+    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"not UTF-8 text at byte {error.start}; stdin; convert it to UTF-8 first"
+        ) from None
