@@ -2,7 +2,7 @@
 
 PyTorch's CPU generator is the Mersenne Twister MT19937 (Matsumoto & Nishimura 1998), seeded with
 the low 32 bits of the seed. A uniform float32 is 24 random bits; a normal one is Box–Muller in
-blocks of sixteen. So `weft.manual_seed(42)` gives `nn.Linear` the very weights that PyTorch gives it.
+blocks of sixteen. So after `weft.manual_seed(42)` `nn.Linear` has the weights it has in PyTorch.
 """
 
 from __future__ import annotations
