@@ -24,6 +24,58 @@ Array = NDArray[Any]
 Number = int | float
 
 
+def apply(op: Callable[..., Any], *inputs: Any, **options: Any) -> Tensor:
+    """Run an operation of ops.py on tensors, and put it on the tape if a gradient will be wanted.
+
+    `inputs` may be tensors, arrays, numbers or None; `options` are passed on as they are.
+    """
+    array, backward = op(*[t.array if isinstance(t, Tensor) else t for t in inputs], **options)
+    output = Tensor(array)
+    record(op.__name__, inputs, (output,), backward)
+    return output
+
+
+def apply_several(op: Callable[..., Any], *inputs: Any, **options: Any) -> tuple[Tensor, ...]:
+    """`apply` for an operation with several results."""
+    arrays, backward = op(*[t.array if isinstance(t, Tensor) else t for t in inputs], **options)
+    outputs = tuple(Tensor(array) for array in arrays)
+    record(op.__name__, inputs, outputs, backward)
+    return outputs
+
+
+def record(
+    name: str, inputs: tuple[Any, ...], outputs: tuple[Tensor, ...], backward: Callable[..., Any]
+) -> None:
+    """Make `outputs` the results of one node, if any of `inputs` requires a gradient."""
+    if not is_grad_enabled():
+        return
+    wanted = tuple(t if isinstance(t, Tensor) and t.requires_grad else None for t in inputs)
+    if any(t is not None for t in wanted):
+        node = Node(name, wanted, backward, len(outputs))
+        for index, output in enumerate(outputs):
+            output.requires_grad, output.node, output.index = True, node, index
+
+
+def unary(op: Callable[..., Any]) -> Callable[[Any], Tensor]:
+    """The method that applies `op` to its tensor."""
+    return lambda self: apply(op, self)
+
+
+def binary(op: Callable[..., Any]) -> Callable[[Any, Any], Tensor]:
+    """The method that applies `op` to its tensor and one more operand."""
+    return lambda self, other: apply(op, self, other)
+
+
+def swapped(op: Callable[..., Any]) -> Callable[[Any, Any], Tensor]:
+    """As `binary`, for `number - tensor`: the other operand comes first."""
+    return lambda self, other: apply(op, other, self)
+
+
+def comparison(compare: Callable[..., Any]) -> Callable[[Any, Any], Tensor]:
+    """The method that compares entry by entry; never on the tape."""
+    return lambda self, other: Tensor(np.asarray(compare(self.array, as_array(other))))
+
+
 class Tensor:
     """An n-dimensional array that remembers how it was computed.
 
@@ -175,38 +227,18 @@ class Tensor:
 
     # ----- arithmetic -----
 
-    def __add__(self, other: Any) -> Tensor:
-        return apply(ops.add, self, other)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return apply(ops.sub, self, other)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return apply(ops.mul, self, other)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return apply(ops.div, self, other)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return apply(ops.matmul, self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return apply(ops.add, other, self)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return apply(ops.sub, other, self)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return apply(ops.mul, other, self)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return apply(ops.div, other, self)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return apply(ops.matmul, other, self)
-
-    def __neg__(self) -> Tensor:
-        return apply(ops.neg, self)
+    __add__ = add = binary(ops.add)
+    __sub__ = sub = binary(ops.sub)
+    __mul__ = mul = binary(ops.mul)
+    __truediv__ = div = binary(ops.div)
+    __matmul__ = matmul = binary(ops.matmul)
+    __radd__ = swapped(ops.add)
+    __rsub__ = swapped(ops.sub)
+    __rmul__ = swapped(ops.mul)
+    __rtruediv__ = swapped(ops.div)
+    __rmatmul__ = swapped(ops.matmul)
+    __neg__ = neg = unary(ops.neg)
+    __abs__ = abs = unary(ops.absolute)
 
     def __pow__(self, exponent: Any) -> Tensor:
         if isinstance(exponent, Tensor):
@@ -215,9 +247,6 @@ class Tensor:
 
     def __rpow__(self, base: Number) -> Tensor:
         return (self * math.log(base)).exp()
-
-    def __abs__(self) -> Tensor:
-        return apply(ops.absolute, self)
 
     # ----- in place: for leaves off the tape -----
 
@@ -266,81 +295,33 @@ class Tensor:
 
     # ----- comparisons, never on the tape -----
 
-    def __eq__(self, other: object) -> Any:
-        return Tensor(np.asarray(self.array == as_array(other)))
-
-    def __ne__(self, other: object) -> Any:
-        return Tensor(np.asarray(self.array != as_array(other)))
-
-    def __lt__(self, other: Any) -> Tensor:
-        return Tensor(np.asarray(self.array < as_array(other)))
-
-    def __le__(self, other: Any) -> Tensor:
-        return Tensor(np.asarray(self.array <= as_array(other)))
-
-    def __gt__(self, other: Any) -> Tensor:
-        return Tensor(np.asarray(self.array > as_array(other)))
-
-    def __ge__(self, other: Any) -> Tensor:
-        return Tensor(np.asarray(self.array >= as_array(other)))
-
+    __eq__ = comparison(np.equal)  # type: ignore[assignment]
+    __ne__ = comparison(np.not_equal)  # type: ignore[assignment]
+    __lt__ = comparison(np.less)
+    __le__ = comparison(np.less_equal)
+    __gt__ = comparison(np.greater)
+    __ge__ = comparison(np.greater_equal)
     __hash__ = object.__hash__
 
     # ----- one number in, one number out -----
 
-    def exp(self) -> Tensor:
-        return apply(ops.exp, self)
-
-    def log(self) -> Tensor:
-        return apply(ops.log, self)
-
-    def sqrt(self) -> Tensor:
-        return apply(ops.sqrt, self)
+    exp = unary(ops.exp)
+    log = unary(ops.log)
+    sqrt = unary(ops.sqrt)
+    sin = unary(ops.sin)
+    cos = unary(ops.cos)
+    sigmoid = unary(ops.sigmoid)
+    tanh = unary(ops.tanh)
+    relu = unary(ops.relu)
 
     def rsqrt(self) -> Tensor:
         return 1.0 / self.sqrt()
-
-    def abs(self) -> Tensor:
-        return apply(ops.absolute, self)
-
-    def neg(self) -> Tensor:
-        return apply(ops.neg, self)
-
-    def sin(self) -> Tensor:
-        return apply(ops.sin, self)
-
-    def cos(self) -> Tensor:
-        return apply(ops.cos, self)
-
-    def sigmoid(self) -> Tensor:
-        return apply(ops.sigmoid, self)
-
-    def tanh(self) -> Tensor:
-        return apply(ops.tanh, self)
-
-    def relu(self) -> Tensor:
-        return apply(ops.relu, self)
 
     def square(self) -> Tensor:
         return self * self
 
     def pow(self, exponent: Any) -> Tensor:
         return self.__pow__(exponent)
-
-    def add(self, other: Any) -> Tensor:
-        return apply(ops.add, self, other)
-
-    def sub(self, other: Any) -> Tensor:
-        return apply(ops.sub, self, other)
-
-    def mul(self, other: Any) -> Tensor:
-        return apply(ops.mul, self, other)
-
-    def div(self, other: Any) -> Tensor:
-        return apply(ops.div, self, other)
-
-    def matmul(self, other: Any) -> Tensor:
-        return apply(ops.matmul, self, other)
 
     def clamp(self, min: Number | None = None, max: Number | None = None) -> Tensor:
         return apply(ops.clamp, self, low=min, high=max)
@@ -478,38 +459,6 @@ class Tensor:
 
     def clone(self) -> Tensor:
         return apply(lambda x: (x.copy(), lambda dy: dy), self)
-
-
-def apply(op: Callable[..., Any], *inputs: Any, **options: Any) -> Tensor:
-    """Run an operation of ops.py on tensors, and put it on the tape if a gradient will be wanted.
-
-    `inputs` may be tensors, arrays, numbers or None; `options` are passed on as they are.
-    """
-    array, backward = op(*[t.array if isinstance(t, Tensor) else t for t in inputs], **options)
-    output = Tensor(array)
-    record(op.__name__, inputs, (output,), backward)
-    return output
-
-
-def apply_several(op: Callable[..., Any], *inputs: Any, **options: Any) -> tuple[Tensor, ...]:
-    """`apply` for an operation with several results."""
-    arrays, backward = op(*[t.array if isinstance(t, Tensor) else t for t in inputs], **options)
-    outputs = tuple(Tensor(array) for array in arrays)
-    record(op.__name__, inputs, outputs, backward)
-    return outputs
-
-
-def record(
-    name: str, inputs: tuple[Any, ...], outputs: tuple[Tensor, ...], backward: Callable[..., Any]
-) -> None:
-    """Make `outputs` the results of one node, if any of `inputs` requires a gradient."""
-    if not is_grad_enabled():
-        return
-    wanted = tuple(t if isinstance(t, Tensor) and t.requires_grad else None for t in inputs)
-    if any(t is not None for t in wanted):
-        node = Node(name, wanted, backward, len(outputs))
-        for index, output in enumerate(outputs):
-            output.requires_grad, output.node, output.index = True, node, index
 
 
 def along_last(op: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
