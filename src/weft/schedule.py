@@ -60,7 +60,7 @@ def learning_rate(
     """
     if step < warmup_steps:
         return peak * warmup(step, warmup_steps)
-    progress = min(1.0, (step - warmup_steps) / max(1, steps - warmup_steps))
+    progress = 1.0 if step >= steps else (step - warmup_steps) / (steps - warmup_steps)
     if shape == "wsd":
         fraction = wsd(progress, decay_fraction)
     elif shape in SHAPES:

@@ -24,17 +24,17 @@ from weft.errors import CheckpointError
 
 Array = NDArray[Any]
 MAX_HEADER_BYTES = 10_000_000
-DTYPES: dict[str, np.dtype[Any]] = {
+DTYPES: dict[str, np.dtype[Any]] = {  # in the order in which the library lays them out
+    "U64": np.dtype("<u8"),
+    "I64": np.dtype("<i8"),
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype(ml_dtypes.bfloat16),
-    "I64": np.dtype("<i8"),
-    "U64": np.dtype("<u8"),
-    "I32": np.dtype("<i4"),
     "U32": np.dtype("<u4"),
-    "I16": np.dtype("<i2"),
+    "I32": np.dtype("<i4"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F16": np.dtype("<f2"),
     "U16": np.dtype("<u2"),
+    "I16": np.dtype("<i2"),
     "I8": np.dtype("i1"),
     "U8": np.dtype("u1"),
     "BOOL": np.dtype("?"),
@@ -45,9 +45,10 @@ CODES = {dtype: code for code, dtype in DTYPES.items()}
 def encode(arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> Iterator[Any]:
     """The buffers of a safetensors file, in order; no copy of the arrays is held.
 
-    The layout is the library's: wide types first, then by name; the header padded to 8 bytes.
+    The layout is the library's: by type, then by name; the header padded to 8 bytes.
     """
-    order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    ranks = {dtype: rank for rank, dtype in enumerate(CODES)}
+    order = sorted(arrays, key=lambda name: (ranks.get(arrays[name].dtype, 0), name))
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     offset = 0
     for name in order:
