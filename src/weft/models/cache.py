@@ -26,13 +26,13 @@ class KeyValueCache:
         self.position = 0
 
     def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Write (B, Hkv, T, D) behind what is there; return all of it, (B, Hkv, position + T, D).
+        """Write (B, T, Hkv, D) behind what is there; return all of it, (B, position + T, Hkv, D).
 
-        Raises ValueError when it does not fit.
+        What is returned are views. Raises ValueError when it does not fit.
         """
-        end = self.position + key.shape[2]
+        first, end = self.position, self.position + key.shape[1]
         if end > self.length:
             raise ValueError(f"key-value cache: {end} tokens do not fit into {self.length}")
-        self.keys[layer, :, :, self.position : end] = key.array
-        self.values[layer, :, :, self.position : end] = value.array
-        return Tensor(self.keys[layer, :, :, :end]), Tensor(self.values[layer, :, :, :end])
+        keys, values = (t[layer].transpose(0, 2, 1, 3) for t in (self.keys, self.values))
+        keys[:, first:end], values[:, first:end] = key.array, value.array
+        return Tensor(keys[:, :end]), Tensor(values[:, :end])

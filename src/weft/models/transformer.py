@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from weft import nn
-from weft.autograd import Tensor, apply, compute_dtype, ops
+from weft.autograd import Tensor, compute_dtype
 from weft.config import ModelConfig
 from weft.models.cache import KeyValueCache
 from weft.nn import functional as F
@@ -57,14 +57,11 @@ class Attention(nn.Module):
         if self.normalise_heads:
             q, k = self.q_norm(q), self.k_norm(k)
         if turn is not None:
-            q, k = apply(ops.rotary, q, *turn), apply(ops.rotary, k, *turn)
+            q, k = F.rotary(q, *turn), F.rotary(k, *turn)
         if state is not None:
-            k, v = state.append(self.layer, k.transpose(1, 2), v.transpose(1, 2))
-            k, v = k.transpose(1, 2), v.transpose(1, 2)  # (B, T so far, Hkv, D)
-        dropout = self.dropout if self.training else 0.0
-        # Not scaled_dot_product_attention, whose causal mask puts the first query at the first key.
-        y = F.attention(q, k, v, dropout, is_causal=True).reshape(B, T, -1)  # (B, T, H·D)
-        return self.residual_dropout(self.out(y))  # (B, T, C)
+            k, v = state.append(self.layer, k, v)  # (B, T so far, Hkv, D)
+        y = F.attention(q, k, v, self.dropout if self.training else 0.0, is_causal=True)
+        return self.residual_dropout(self.out(y.reshape(B, T, -1)))  # (B, T, C)
 
 
 class FeedForward(nn.Module):
@@ -82,7 +79,7 @@ class FeedForward(nn.Module):
         if self.gate is None:
             inner = F.gelu(self.up(x), approximate="tanh")
         else:
-            inner = apply(ops.swiglu, self.gate(x), self.up(x))
+            inner = F.swiglu(self.gate(x), self.up(x))
         return self.dropout(self.down(inner))  # (B, T, C)
 
 
