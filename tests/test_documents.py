@@ -1,0 +1,92 @@
+"""What README and the other documents say is what happens.
+
+Every line `$ command` of a ```console block is run, in order, in one folder per document; training
+is cut to a few steps, everything else is as written. Every ```python block is run, and what it
+prints must be what its comments say. The tree and the links name things that are there.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def commands(document: str) -> list[str]:
+    lines = "\n".join(blocks(document, "console")).splitlines()
+    return [line[2:].split("  #")[0].strip() for line in lines if line.startswith("$ ")]
+
+
+def shortened(command: str) -> list[str]:
+    """The command with training cut to four steps, and `weft` as this interpreter runs it."""
+    command = re.sub(r"--(minutes|steps) [\d.]+", "--steps 4", command)
+    words = shlex.split(command)
+    if words[0] == "weft":
+        words[:1] = [sys.executable, "-m", "weft"]
+        if words[3] == "train":
+            words += ["--eval-batches", "2"]
+    elif words[0] == "python":
+        words[0] = sys.executable
+        words[1] = str(ROOT / words[1])
+    return words
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if commands(d)])
+def test_commands_run(document, tmp_path):
+    corpus = ROOT.parent / "shared" / "data"
+    environment = os.environ | {"WEFT_DATA": os.environ.get("WEFT_DATA", str(corpus))}
+    (tmp_path / "book.txt").write_text("The cat sat on the mat, and the dog sat too.\n" * 400)
+    for command in commands(document):
+        words = shlex.split(command)
+        if words[0] == "make":
+            subprocess.run(["make", "-n", *words[1:]], check=True, cwd=ROOT, capture_output=True)
+        elif words[0] in ("git", "cd", "pip"):
+            continue  # how one gets here; the packaging test installs
+        elif "shakespeare" in command and not Path(environment["WEFT_DATA"]).is_dir():
+            pytest.skip("tiny Shakespeare is not at hand; set WEFT_DATA to its folder")
+        else:
+            done = subprocess.run(
+                shortened(command), cwd=tmp_path, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d, "python")])
+def test_python_prints_what_it_says(document):
+    names: dict = {}
+    for block in blocks(document, "python"):
+        said = [m[1].strip() for m in re.finditer(r"^print.*\)\s+# (.*)$", block, re.M)]
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(block, document, "exec"), names)
+        assert printed.getvalue().strip() == "\n".join(said)
+
+
+def test_links_and_the_tree_name_what_is_there():
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert ((ROOT / document).parent / target).exists(), f"{document}: {target}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"^([\w./-]+/)  ", readme, re.M):
+        assert (ROOT / path).is_dir(), path
+
+
+def test_no_document_speaks_of_what_is_not_here():
+    verbs = set(re.findall(r"\$ weft (\w+)", "\n".join((ROOT / d).read_text() for d in DOCUMENTS)))
+    from weft.cli.main import VERBS
+
+    assert verbs <= {*VERBS, "help"}
