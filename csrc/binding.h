@@ -123,6 +123,13 @@ class Section {
     FlushSubnormals flush;
 };
 
+// f in a Section. For functions whose result is more than one Out: references must not be counted
+// without the GIL.
+template <class F> void run(int64_t work, const F& f) {
+    Section section(work);
+    f();
+}
+
 // ---- definition ---------------------------------------------------------------------------------
 
 template <class T> Status status_of(const T&) {

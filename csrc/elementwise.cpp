@@ -1,16 +1,11 @@
-// Sums, products and conversions of arrays of one shape.
-#include "kernel.h"
+// Sums, products and conversions of arrays of one shape, float32 or bfloat16 each.
+#include "loops.h"
 
 namespace weft::WEFT_ISA {
+namespace {
 
-template <class A, class B, class Y>
-static void add_range(const A* a, const B* b, Y* y, int64_t begin, int64_t end) {
-    int64_t i = begin;
-    for (; i + LANES <= end; i += LANES) store(y + i, load(a + i) + load(b + i));
-    store(y + i, load(a + i, end - i) + load(b + i, end - i), end - i);
-}
-
-void add(const Array& a, const Array& b, const Array& y) {
+// y[i] = f(a[i], b[i]), each of the three arrays in its own dtype.
+template <class F> inline void combine(const Array& a, const Array& b, const Array& y, const F& f) {
     with_type(a.dtype, [&](auto* ta) {
         with_type(b.dtype, [&](auto* tb) {
             with_type(y.dtype, [&](auto* ty) {
@@ -18,7 +13,34 @@ void add(const Array& a, const Array& b, const Array& y) {
                 using B = element<decltype(tb)>;
                 using Y = element<decltype(ty)>;
                 parallel_ranges(y.size, GRAIN, [&](int64_t begin, int64_t end) {
-                    add_range(data<A>(a), data<B>(b), data<Y>(y), begin, end);
+                    vectors(begin, end, [&](int64_t i, auto part) {
+                        const vf u = load(data<A>(a) + i, part), v = load(data<B>(b) + i, part);
+                        store(data<Y>(y) + i, f(u, v), part);
+                    });
+                });
+            });
+        });
+    });
+}
+
+} // namespace
+
+void add(const Array& a, const Array& b, const Array& y) {
+    combine(a, b, y, [](vf u, vf v) { return u + v; });
+}
+
+void mul(const Array& a, const Array& b, const Array& y) {
+    combine(a, b, y, [](vf u, vf v) { return u * v; });
+}
+
+void cast(const Array& x, const Array& y) {
+    with_type(x.dtype, [&](auto* tx) {
+        with_type(y.dtype, [&](auto* ty) {
+            using X = element<decltype(tx)>;
+            using Y = element<decltype(ty)>;
+            parallel_ranges(y.size, GRAIN, [&](int64_t begin, int64_t end) {
+                vectors(begin, end, [&](int64_t i, auto part) {
+                    store(data<Y>(y) + i, load(data<X>(x) + i, part), part);
                 });
             });
         });

@@ -22,10 +22,75 @@
 // clang-format off
 #define WEFT_KERNELS(KERNEL) \
     /* elementwise.cpp: arrays of one shape, float32 or bfloat16 each */ \
-    KERNEL(add, void(const Array& a, const Array& b, const Array& y))
+    KERNEL(add, void(const Array& a, const Array& b, const Array& y)) \
+    KERNEL(mul, void(const Array& a, const Array& b, const Array& y)) \
+    KERNEL(cast, void(const Array& x, const Array& y)) \
+    /* activation.cpp: arrays of one shape and one dtype */ \
+    KERNEL(gelu_forward, void(const Array& x, bool tanh, const Array& y)) \
+    KERNEL(gelu_backward, void(const Array& dy, const Array& x, bool tanh, const Array& dx)) \
+    KERNEL(relu_forward, void(const Array& x, const Array& y)) \
+    KERNEL(relu_backward, void(const Array& dy, const Array& y, const Array& dx)) \
+    KERNEL(sigmoid_forward, void(const Array& x, const Array& y)) \
+    KERNEL(sigmoid_backward, void(const Array& dy, const Array& y, const Array& dx)) \
+    KERNEL(tanh_forward, void(const Array& x, const Array& y)) \
+    KERNEL(tanh_backward, void(const Array& dy, const Array& y, const Array& dx)) \
+    KERNEL(silu_forward, void(const Array& x, const Array& y)) \
+    KERNEL(silu_backward, void(const Array& dy, const Array& x, const Array& dx)) \
+    KERNEL(swiglu_forward, void(const Array& gate, const Array& up, const Array& y)) \
+    KERNEL(swiglu_backward, void(const Array& dy, const Array& gate, const Array& up, \
+                                 const Array& dgate, const Array& dup)) \
+    /* dropout.cpp: x, y of one shape and dtype; backward is the same function of dy */ \
+    KERNEL(dropout, void(const Array& x, double p, uint64_t key, const Array& y)) \
+    /* softmax.cpp: all (..., C) of one dtype */ \
+    KERNEL(softmax_forward, void(const Array& x, const Array& y)) \
+    KERNEL(softmax_backward, void(const Array& dy, const Array& y, const Array& dx)) \
+    KERNEL(log_softmax_forward, void(const Array& x, const Array& y)) \
+    KERNEL(log_softmax_backward, void(const Array& dy, const Array& y, const Array& dx)) \
+    /* norm.cpp: x, y, dy, dx (..., C); w, b (C,) or absent; mean, rstd (N, 1) and dw, db (C,) */ \
+    /* float32; an absent dw or db is not computed */ \
+    KERNEL(layer_norm_forward, void(const Array& x, const Array& w, const Array& b, float eps, \
+                                    const Array& y, const Array& mean, const Array& rstd)) \
+    KERNEL(layer_norm_backward, void(const Array& dy, const Array& x, const Array& w, \
+                                     const Array& mean, const Array& rstd, const Array& dx, \
+                                     const Array& dw, const Array& db)) \
+    KERNEL(rms_norm_forward, void(const Array& x, const Array& w, float eps, const Array& y, \
+                                  const Array& rstd)) \
+    KERNEL(rms_norm_backward, void(const Array& dy, const Array& x, const Array& w, \
+                                   const Array& rstd, const Array& dx, const Array& dw)) \
+    /* rotary.cpp: x, y (B, T, H, D); cos, sin (T, D/2) float32; direction 1, or -1 for backward */ \
+    KERNEL(rotary, void(const Array& x, const Array& cos, const Array& sin, float direction, \
+                        const Array& y)) \
+    /* embedding.cpp: w (V, C), ids (...) checked, y, dy (..., C), dw (V, C) float32 */ \
+    KERNEL(embedding_forward, void(const Array& w, const Array& ids, const Array& y)) \
+    KERNEL(embedding_backward, void(const Array& dy, const Array& ids, const Array& dw)) \
+    /* loss.cpp: logits, dlogits (N, V); targets (N,) checked; losses, dlosses, lse (N,) float32 */ \
+    KERNEL(cross_entropy_forward, void(const Array& logits, const Array& targets, \
+                                       int64_t ignore_index, const Array& losses, \
+                                       const Array& lse)) \
+    KERNEL(cross_entropy_backward, void(const Array& dlosses, const Array& logits, \
+                                        const Array& targets, const Array& lse, \
+                                        int64_t ignore_index, const Array& dlogits)) \
+    /* optimizer.cpp: float32, of one shape; all but g change in place; buffer may be absent */ \
+    KERNEL(adam_step, void(const Array& p, const Array& g, const Array& m, const Array& v, \
+                           const AdamStep& step)) \
+    KERNEL(sgd_step, void(const Array& p, const Array& g, const Array& buffer, \
+                          const SgdStep& step)) \
+    KERNEL(sum_of_squares, double(const Array& x)) \
+    KERNEL(scale_, void(const Array& x, float factor))
 // clang-format on
 
 namespace weft {
+
+struct AdamStep {
+    double lr, beta1, beta2, eps, weight_decay;
+    double correction1, correction2; // 1 - beta^step
+    bool decoupled;                  // AdamW
+};
+
+struct SgdStep {
+    double lr, momentum, dampening, weight_decay;
+    bool nesterov, first;
+};
 
 struct Kernels {
     const char* isa;

@@ -1,0 +1,158 @@
+// softmax.cpp, norm.cpp and rotary.cpp for Python.
+#include "binding.h"
+
+namespace weft {
+namespace {
+
+void require_alike(const char* function, const Array& dy, const Array& y) {
+    require_floats(dy, y);
+    require_same_shape(function, "dy", dy, "y", y);
+    if (dy.dtype != y.dtype) throw Unsupported();
+}
+
+using Unary = Kernels::softmax_forward_type* Kernels::*;
+using Gradient = Kernels::softmax_backward_type* Kernels::*;
+
+template <Unary kernel> Out forward(const In& x) {
+    require_floats(x.array);
+    if (x->dims == 0) fail(PyExc_ValueError, "softmax: x has no axis; give it one");
+    Out y = like(x);
+    Section section(x->size);
+    (kernels().*kernel)(x, y);
+    return y;
+}
+
+template <Gradient kernel> Out backward(const In& dy, const In& y) {
+    require_alike("softmax", dy, y);
+    if (y->dims == 0) fail(PyExc_ValueError, "softmax: y has no axis; give it one");
+    Out dx = like(y);
+    Section section(y->size);
+    (kernels().*kernel)(dy, y, dx);
+    return dx;
+}
+
+// ---- norms --------------------------------------------------------------------------------------
+
+void require_rows(const char* function, const Array& x) {
+    require_floats(x);
+    if (x.dims == 0 || axis(x, -1) == 0)
+        fail(PyExc_ValueError, "%s: the last axis of x is empty; it must have an element",
+             function);
+}
+
+// w or b, if present: (C,).
+void require_parameter(const char* function, const char* name, const Array& x, const Array& p) {
+    if (!p.data) return;
+    require_floats(p);
+    if (p.dims != 1 || axis(p, 0) != axis(x, -1)) fail_shapes(function, "x", x, name, p);
+}
+
+void require_statistic(const char* function, const char* name, const Array& x, const Array& s) {
+    if (s.dtype != Dtype::f32) throw Unsupported();
+    if (s.size != rows(x)) fail_shapes(function, "x", x, name, s);
+}
+
+std::tuple<Out, Out, Out> layer_norm_forward(const In& x, std::optional<In> w, std::optional<In> b,
+                                             double eps, const Precision& dtype) {
+    const Array weight = absent_or(w), bias = absent_or(b);
+    require_rows("layer_norm", x);
+    require_parameter("layer_norm", "w", x, weight);
+    require_parameter("layer_norm", "b", x, bias);
+    Out y = like(x, dtype.dtype), mean = allocate(Dtype::f32, {rows(x), 1});
+    Out rstd = allocate(Dtype::f32, {rows(x), 1});
+    run(x->size, [&] { kernels().layer_norm_forward(x, weight, bias, float(eps), y, mean, rstd); });
+    return {y, mean, rstd};
+}
+
+std::optional<Out> gradient_of(const Array& x, bool wanted) {
+    if (!wanted) return {};
+    return allocate(Dtype::f32, {axis(x, -1)});
+}
+
+Array absent_or(const std::optional<Out>& a) {
+    return a ? a->array : Array{};
+}
+
+std::tuple<Out, std::optional<Out>, std::optional<Out>>
+layer_norm_backward(const In& dy, const In& x, std::optional<In> w, const In& mean, const In& rstd,
+                    bool bias) {
+    const Array weight = weft::absent_or(w);
+    require_rows("layer_norm", x);
+    require_floats(dy.array);
+    require_same_shape("layer_norm", "dy", dy, "x", x);
+    require_parameter("layer_norm", "w", x, weight);
+    require_statistic("layer_norm", "mean", x, mean);
+    require_statistic("layer_norm", "rstd", x, rstd);
+    Out dx = like(x);
+    std::optional<Out> dw = gradient_of(x, weight.data), db = gradient_of(x, bias);
+    run(x->size, [&] {
+        kernels().layer_norm_backward(dy, x, weight, mean, rstd, dx, absent_or(dw), absent_or(db));
+    });
+    return {dx, dw, db};
+}
+
+std::tuple<Out, Out> rms_norm_forward(const In& x, std::optional<In> w, double eps,
+                                      const Precision& dtype) {
+    const Array weight = weft::absent_or(w);
+    require_rows("rms_norm", x);
+    require_parameter("rms_norm", "w", x, weight);
+    Out y = like(x, dtype.dtype), rstd = allocate(Dtype::f32, {rows(x), 1});
+    run(x->size, [&] { kernels().rms_norm_forward(x, weight, float(eps), y, rstd); });
+    return {y, rstd};
+}
+
+std::tuple<Out, std::optional<Out>> rms_norm_backward(const In& dy, const In& x,
+                                                      std::optional<In> w, const In& rstd) {
+    const Array weight = weft::absent_or(w);
+    require_rows("rms_norm", x);
+    require_floats(dy.array);
+    require_same_shape("rms_norm", "dy", dy, "x", x);
+    require_parameter("rms_norm", "w", x, weight);
+    require_statistic("rms_norm", "rstd", x, rstd);
+    Out dx = like(x);
+    std::optional<Out> dw = gradient_of(x, weight.data);
+    run(x->size, [&] { kernels().rms_norm_backward(dy, x, weight, rstd, dx, absent_or(dw)); });
+    return {dx, dw};
+}
+
+// ---- rotary positions ---------------------------------------------------------------------------
+
+Out rotary(const In& x, const In& cos, const In& sin, float direction) {
+    require_floats(x.array);
+    if (!cos.is(Dtype::f32) || !sin.is(Dtype::f32)) throw Unsupported();
+    if (x->dims != 4 || x->shape[3] % 2 || cos->dims != 2 || cos->shape[0] != x->shape[1] ||
+        cos->shape[1] != x->shape[3] / 2)
+        fail_shapes("rotary", "x", x, "cos", cos);
+    require_same_shape("rotary", "cos", cos, "sin", sin);
+    Out y = like(x);
+    Section section(x->size);
+    kernels().rotary(x, cos, sin, direction, y);
+    return y;
+}
+
+Out rotary_forward(const In& x, const In& cos, const In& sin) {
+    return rotary(x, cos, sin, 1);
+}
+
+Out rotary_backward(const In& dy, const In& cos, const In& sin) {
+    return rotary(dy, cos, sin, -1);
+}
+
+} // namespace
+
+void bind_rows(nb::module_& m) {
+    def(m, "softmax_forward", &forward<&Kernels::softmax_forward>, "x"_a);
+    def(m, "softmax_backward", &backward<&Kernels::softmax_backward>, "dy"_a, "y"_a);
+    def(m, "log_softmax_forward", &forward<&Kernels::log_softmax_forward>, "x"_a);
+    def(m, "log_softmax_backward", &backward<&Kernels::log_softmax_backward>, "dy"_a, "y"_a);
+    def(m, "layer_norm_forward", &layer_norm_forward, "x"_a, "w"_a.none(), "b"_a.none(), "eps"_a,
+        "dtype"_a);
+    def(m, "layer_norm_backward", &layer_norm_backward, "dy"_a, "x"_a, "w"_a.none(), "mean"_a,
+        "rstd"_a, "bias"_a);
+    def(m, "rms_norm_forward", &rms_norm_forward, "x"_a, "w"_a.none(), "eps"_a, "dtype"_a);
+    def(m, "rms_norm_backward", &rms_norm_backward, "dy"_a, "x"_a, "w"_a.none(), "rstd"_a);
+    def(m, "rotary_forward", &rotary_forward, "x"_a, "cos"_a, "sin"_a);
+    def(m, "rotary_backward", &rotary_backward, "dy"_a, "cos"_a, "sin"_a);
+}
+
+} // namespace weft
