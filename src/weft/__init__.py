@@ -31,7 +31,7 @@ bool_ = np.dtype(np.bool_)
 
 __version__ = "0.1.0"
 
-_MODULES = ("checkpoint", "config", "data", "errors", "inference", "kernels", "models", "nn")
+_MODULES: tuple[str, ...] = ("checkpoint", "config", "data", "errors", "inference", "kernels", "models", "nn")
 _MODULES += ("optim", "random", "sampling", "schedule", "tokenizers", "training")
 _FUNCTIONS = {"load": "weft.inference", "train": "weft.training"}
 

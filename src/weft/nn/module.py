@@ -44,8 +44,9 @@ class Module:
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        result: Tensor = self.forward(*args, **kwargs)  # a user's module may return what it likes
+        return result
 
     # ----- attributes: parameters, buffers and modules are kept apart from plain values
 
