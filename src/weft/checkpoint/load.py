@@ -49,10 +49,8 @@ def load_checkpoint(folder: str | Path, *, optimizer: bool = True) -> Checkpoint
     folder = Path(folder)
     names = FILES if optimizer else FILES[:-1]
     manifest = verify(folder, names)
-    config = read_object(folder / "config.json")
-    check_format(config, folder / "config.json")
     return Checkpoint(
-        config=config,
+        config=read_object(folder / "config.json"),
         tokenizer_json=_text(folder / "tokenizer.json"),
         model=tensors.read(folder / "model.safetensors"),
         optimizer=tensors.read(folder / "optimizer.safetensors") if optimizer else {},
@@ -81,7 +79,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest, of a format and step that fit. Names in it are never used as paths."""
     path = folder / MANIFEST
     manifest = read_object(path)
-    check_format(manifest, path)
+    _check_format(manifest, path)
     match = STEP_NAME.fullmatch(folder.resolve().name)
     if match and manifest.get("step") != int(match[1]):
         raise _bad(f"it is of step {manifest.get('step')!r:.20}", path)
@@ -90,7 +88,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def check_format(values: dict[str, Any], path: Path) -> None:
+def _check_format(values: dict[str, Any], path: Path) -> None:
     """Refuse what a newer release has written."""
     version = values.get("format")
     if not isinstance(version, int) or version < 1:

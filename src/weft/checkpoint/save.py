@@ -33,12 +33,12 @@ def save_checkpoint(
 ) -> Path:
     """Save one checkpoint and prune the others; returns its folder.
 
-    `config` and `state` are plain values for JSON; the lowest `state["val_loss"]` marks the best
+    `config` (of the model) and `state` are plain values for JSON; the lowest `state["val_loss"]` marks the best
     checkpoint. When the disk is full or fails: `WeftError`, and the old checkpoints are as they
     were. A step that is saved already with the same contents is left as it is.
     """
     files = {
-        "config.json": [_json({"format": FORMAT, **config})],
+        "config.json": [_json(config)],
         "tokenizer.json": [tokenizer_json.encode()],
         "state.json": [_json({"step": step, **state})],
         "model.safetensors": tensors.encode(model),
