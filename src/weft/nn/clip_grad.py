@@ -35,8 +35,9 @@ def clip_grad_norm_(
         )
     scale = max_norm / (norm + TINY)
     if not scale >= 1.0:  # also where the norm is NaN
-        for gradient in gradients:
-            active.scale_(gradient, scale)
+        with np.errstate(invalid="ignore"):  # ∞ · 0 is NaN, and the norm says so already
+            for gradient in gradients:
+                active.scale_(gradient, scale)
     return Tensor(np.asarray(norm, np.float32))
 
 

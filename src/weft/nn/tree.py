@@ -43,4 +43,5 @@ def bracketed(module: Module, children: list[str]) -> str:
 
 
 def _indented(text: str) -> str:
-    return text.replace("\n", "\n  ")
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(f"  {line}" if line.strip() else "" for line in rest)])

@@ -124,7 +124,7 @@ class Optimizer:
             {**group, "params": [numbers[id(p)] for p in group["params"]]}
             for group in self.param_groups
         ]
-        state = {numbers[id(p)]: dict(values) for p, values in self.state.items()}
+        state = {numbers[id(p)]: dict(values) for p, values in self.state.items() if values}
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -160,7 +160,7 @@ class Optimizer:
         for name, value in saved.items():
             if value and name not in group and name not in NOT_OPTIONS:
                 raise ValueError(
-                    f"loaded state has {name}={value!r}; {type(self).__name__} has not"
+                    f"loaded state has {name}={value!r}; {type(self).__name__} has no such option"
                 )
         return {
             name: value
