@@ -33,9 +33,9 @@ def save_checkpoint(
 ) -> Path:
     """Save one checkpoint and prune the others; returns its folder.
 
-    `config` (of the model) and `state` are plain values for JSON; the lowest `state["val_loss"]` marks the best
-    checkpoint. When the disk is full or fails: `WeftError`, and the old checkpoints are as they
-    were. A step that is saved already with the same contents is left as it is.
+    `config` (the model's) and `state` are plain values for JSON; the lowest `state["val_loss"]`
+    marks the best checkpoint. When the disk is full or fails: `WeftError`, and the old checkpoints
+    are as they were. A step that is saved already with the same contents is left as it is.
     """
     files = {
         "config.json": [_json(config)],
