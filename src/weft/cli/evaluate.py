@@ -29,11 +29,9 @@ class Eval:
     model: Annotated[str, *positional("MODEL")]
     """Run folder or checkpoint folder."""
     text: Annotated[str, *positional("TEXT")]
-    """Text file, folder, - (stdin), token shard (such as runs/book-1/data/val.bin), or built-in
-    corpus: stories, pydocs, shakespeare."""
+    """Text file, folder, - (stdin), token shard, or stories, pydocs, shakespeare."""
     stride: Annotated[int | None, off("INT")] = None
-    """Tokens from one window to the next, 1 to the context's length. Smaller gives every token more
-    context, and takes longer; by default windows do not overlap."""
+    """Tokens from one window to the next; from 1. By default the context: no overlap."""
     checkpoint: Literal["best", "latest"] = "best"
     """Which checkpoint of a run folder: lowest validation loss, or highest step."""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -20,8 +20,8 @@ class Generate:
 
     model: Annotated[str, *positional("MODEL")]
     """Run folder or checkpoint folder."""
-    prompt: Annotated[str, *positional("PROMPT")] = ""
-    """Text to continue; - reads it from stdin. None: the model starts a text of its own."""
+    prompt: Annotated[str, *positional("[PROMPT]")] = ""
+    """Text to continue; - reads it from stdin. Without one the model starts a text."""
     max_tokens: int = 256
     """New tokens at most; from 1."""
     temperature: float = 0.8

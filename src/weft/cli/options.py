@@ -27,13 +27,15 @@ from weft.errors import ConfigError
 T = TypeVar("T")
 
 Json = Annotated[
-    bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help="Print one JSON object on stdout.")
+    bool,
+    tyro.conf.FlagCreatePairsOff,
+    tyro.conf.arg(help="Print one JSON object on stdout.", help_behavior_hint=""),
 ]
 
 
 def positional(metavar: str) -> Any:
-    """Marks a field as an argument without `--`, called `metavar` in the help."""
-    return tyro.conf.arg(metavar=metavar), tyro.conf.Positional
+    """Marks a field as an argument without `--`; "[NAME]" is one that may be left out."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=""), tyro.conf.Positional
 
 
 def off(metavar: str) -> Any:
@@ -43,6 +45,7 @@ def off(metavar: str) -> Any:
 
 def parse(options: type[T], argv: Sequence[str], program: str) -> T | None:
     """The options in `argv`, or None after printing their help. Raises `ConfigError`."""
+    _check_names(options, argv, program)
     stdout, stderr = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -59,12 +62,15 @@ def parse(options: type[T], argv: Sequence[str], program: str) -> T | None:
             return None
         raise ConfigError(_one_line_error(stderr.getvalue(), program)) from None
     if unknown:
-        raise ConfigError(_unknown(unknown, options, program))
+        what = output.one_line(unknown[0])[:80]
+        raise ConfigError(f"unexpected argument {what!r}; {program}; see {program} --help")
     return parsed
 
 
 def _tidy_help(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+    """No trailing blanks, and no line of more than 80 characters."""
+    lines = [line.rstrip() for line in text.rstrip().splitlines()]
+    return "\n".join(textwrap.fill(line, 80) if len(line) > 80 else line for line in lines)
 
 
 def _one_line_error(box: str, program: str) -> str:
@@ -73,18 +79,29 @@ def _one_line_error(box: str, program: str) -> str:
     rules = [i for i, line in enumerate(lines) if line and set(line) <= {"-", "─"}]
     body = lines[rules[0] + 1 : rules[1]] if len(rules) > 1 else lines
     words = " ".join(" ".join(body).split())
-    words = words.removeprefix("Error parsing ").removesuffix(".").removesuffix(" (required)")
-    words = words.replace(f"Missing from {program}:", "missing argument:")
+    words = words.removeprefix("Error parsing ").removesuffix(".")
     words = words.replace(". Expected", ", expected").replace(" with base 10", "")
+    if words.startswith("Missing from"):
+        words = f"missing argument {words.partition(': ')[2].split()[0]}"
     return f"{words or 'wrong usage'}; {program}; see {program} --help"
 
 
-def _unknown(tokens: list[str], options: Any, program: str) -> str:
-    flags = [token for token in tokens if token.startswith("-") and token != "-"]
-    if not flags:
-        return f"unexpected argument {tokens[0][:80]!r}; {program}; see {program} --help"
-    names = ["--" + f.name.replace("_", "-") for f in dataclasses.fields(options)]
-    return unknown_key_message(flags[0].split("=")[0], names, program)
+def _check_names(options: Any, argv: Sequence[str], program: str) -> None:
+    """Refuse an option that does not exist before its value can be taken for something else."""
+    hints = typing.get_type_hints(options, include_extras=True)
+    named = (name for name, hint in hints.items() if not _is_positional(hint))
+    names = ["--" + name.replace("_", "-") for name in named]
+    known = {"--help", *names, *(name.replace("--", "--no-", 1) for name in names)}
+    for token in argv:
+        if token == "--":
+            return
+        name = token.split("=")[0].replace("_", "-")
+        if token.startswith("--") and name not in known:
+            raise ConfigError(unknown_key_message(token.split("=")[0], names, program))
+
+
+def _is_positional(hint: Any) -> bool:
+    return tyro.conf.Positional in getattr(hint, "__metadata__", ())
 
 
 def options_of(config: Any, leave_out: Collection[str] = ()) -> list[tuple[str, Any, Any]]:

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 SCHEMA_VERSION = 1  # of the --json objects; a key that changes its meaning raises it
@@ -48,7 +49,7 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(rows: list[tuple[str, ...]], right: str = "") -> str:
+def table(rows: Sequence[tuple[str, ...]], right: str = "") -> str:
     """Columns two spaces apart; column i is aligned right where `right[i]` is "r"."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []

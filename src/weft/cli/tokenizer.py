@@ -42,9 +42,8 @@ class Encode:
     """
 
     tokenizer: Annotated[str, *positional("TOKENIZER")]
-    """tokenizer.json, a folder with one, a folder with vocab.json and merges.txt, or a run or
-    checkpoint folder."""
-    text: Annotated[str, *positional("TEXT")] = "-"
+    """tokenizer.json, or a folder: with one, with vocab.json and merges.txt, of a run."""
+    text: Annotated[str, *positional("[TEXT]")] = "-"
     """The text; - reads it from stdin."""
     allow_special: bool = False
     """Let the text spell special tokens such as <|endoftext|>; otherwise they are plain text."""
@@ -59,8 +58,7 @@ class Decode:
     """
 
     tokenizer: Annotated[str, *positional("TOKENIZER")]
-    """tokenizer.json, a folder with one, a folder with vocab.json and merges.txt, or a run or
-    checkpoint folder."""
+    """tokenizer.json, or a folder: with one, with vocab.json and merges.txt, of a run."""
     ids: Annotated[tuple[str, ...], *positional("ID")] = ()
     """Ids; none, or -, reads them from stdin, separated by spaces or commas."""
     json: Json = False
@@ -74,9 +72,8 @@ class Show:
     """
 
     tokenizer: Annotated[str, *positional("TOKENIZER")]
-    """tokenizer.json, a folder with one, a folder with vocab.json and merges.txt, or a run or
-    checkpoint folder."""
-    text: Annotated[str, *positional("TEXT")] = "-"
+    """tokenizer.json, or a folder: with one, with vocab.json and merges.txt, of a run."""
+    text: Annotated[str, *positional("[TEXT]")] = "-"
     """The text; - reads it from stdin."""
     json: Json = False
 
@@ -129,24 +126,19 @@ def decode(options: Decode) -> None:
 
 
 def show(options: Show) -> None:
-    tokenizer = open_tokenizer(options.tokenizer)
-    text = _text(options.text)
-    ids = tokenizer.encode(text)
-    pieces = [tokenizer.token_bytes(i) for i in ids]
-    size = len(text.encode())
-    ratio = size / len(ids) if ids else None
+    from weft.tokenizers import show
+
+    shown = show(open_tokenizer(options.tokenizer), _text(options.text))
+    count, size, ratio = len(shown.pieces), shown.text_bytes, shown.bytes_per_token
     if options.json:
-        tokens = [
-            {"id": i, "text": piece.decode("utf-8", "replace"), "bytes": len(piece)}
-            for i, piece in zip(ids, pieces, strict=True)
-        ]
+        tokens = [{"id": p.id, "text": p.text, "bytes": len(p.bytes)} for p in shown.pieces]
         output.result_json({"tokens": tokens, "bytes": size, "bytes_per_token": ratio})
         return
-    output.result(_painted(pieces) if output.has_colour(sys.stdout) else _barred(pieces))
-    rows = [(str(i), _visible(piece)) for i, piece in zip(ids, pieces, strict=True)]
-    output.result("\n" + output.table([("id", "piece"), *rows], "rl"))
-    rate = f", {ratio:.2f} bytes per token" if ratio else ""
-    output.result(f"\n{len(ids)} tokens, {size} bytes{rate}")
+    texts = [piece.text for piece in shown.pieces]
+    output.result(_painted(texts) if output.has_colour(sys.stdout) else "|".join(texts))
+    rows = [(str(piece.id), repr(piece.bytes)[1:]) for piece in shown.pieces]
+    output.result("\n" + output.table([("id", "bytes"), *rows], "rl"))
+    output.result(f"\n{count} tokens, {size} bytes, {ratio:.2f} bytes per token")
 
 
 def open_tokenizer(path: str) -> Any:
@@ -172,24 +164,9 @@ def _id(word: str) -> int:
     return int(word)
 
 
-def _visible(piece: bytes) -> str:
-    """A piece on one line: what cannot be shown is escaped, and spaces are marked."""
-    try:
-        text = piece.decode("utf-8")
-    except UnicodeDecodeError:
-        return "".join(f"\\x{byte:02x}" for byte in piece)
-    return output.one_line(text).replace(" ", "\N{OPEN BOX}")
-
-
-def _painted(pieces: list[bytes]) -> str:
-    return "".join(
-        f"\x1b[30;{COLOURS[i % len(COLOURS)]}m{_visible(piece)}\x1b[0m"
-        for i, piece in enumerate(pieces)
-    )
-
-
-def _barred(pieces: list[bytes]) -> str:
-    return "|".join(map(_visible, pieces))
+def _painted(texts: list[str]) -> str:
+    colours = (COLOURS[i % len(COLOURS)] for i in range(len(texts)))
+    return "".join(f"\x1b[30;{c}m{text}\x1b[0m" for c, text in zip(colours, texts, strict=True))
 
 
 COMMANDS: dict[str, Any] = {

@@ -45,7 +45,7 @@ def load(
     if precision not in ("float32", "bfloat16"):
         raise ConfigError(f"unknown precision {precision!r}; load; choose float32 or bfloat16")
     found = find_checkpoint(path, checkpoint)
-    config = from_dict(ModelConfig, found.config, where=str(found.path / "config.json"))
+    config = model_config(found)
     tokenizer = tokenizer_from_json(found.tokenizer_json)
     if tokenizer.vocab_size > config.vocab_size:
         raise CheckpointError(
@@ -59,8 +59,20 @@ def load(
     return LoadedModel(model, tokenizer, config, found.path, found.step, dtype, found.state)
 
 
+def model_config(found: Checkpoint) -> ModelConfig:
+    """The section `model` of config.json. Raises `CheckpointError` if it cannot be one."""
+    where = found.path / "config.json"
+    values = found.config.get("model")
+    if not isinstance(values, dict):
+        raise CheckpointError(f"no section `model`; {where}; take another checkpoint")
+    try:
+        return from_dict(ModelConfig, values, where=str(where))
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+
+
 def find_checkpoint(path: str | Path, which: Which = "best") -> Checkpoint:
-    """Read the checkpoint that `path` stands for: itself, or a run's best or latest one."""
+    """Read (without the optimizer) the checkpoint that `path` stands for: itself, or a run's best or latest one."""
     if which not in ("best", "latest"):
         raise ConfigError(f"unknown checkpoint {which!r}; load; choose best or latest")
     path = Path(path)
@@ -71,9 +83,10 @@ def find_checkpoint(path: str | Path, which: Which = "best") -> Checkpoint:
             f"not a run folder or checkpoint folder; {path}; give the folder that weft train wrote"
         )
     if is_checkpoint(path):
-        return load_checkpoint(path)
+        return load_checkpoint(path, optimizer=False)
     run = RunFolder(path)
-    found = best_checkpoint(run) if which == "best" else latest_checkpoint(run)
+    choose = best_checkpoint if which == "best" else latest_checkpoint
+    found = choose(run, optimizer=False)
     if found is None:
         raise CheckpointError(f"no readable checkpoint in this folder; {path}; {_advice(run)}")
     return found

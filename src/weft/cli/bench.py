@@ -1,0 +1,206 @@
+"""`weft bench train|generate|kernels`: how fast, and how much of what this machine can do.
+
+The peak is measured in the same run as what is compared with it: machines change their clocks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from weft.cli import bench_generate, bench_kernels, bench_train, output
+from weft.cli.machine import bytes_text, kernels, use_threads
+from weft.cli.options import Json, off, options_of, positional, values_of
+from weft.config import ModelConfig
+from weft.errors import ConfigError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Threads = Annotated[int | None, off("INT")]
+
+
+@dataclass(frozen=True)
+class _Train:
+    """Time whole training steps: forward, backward, clipping, AdamW; after a warm-up.
+
+    FLOP are counted as is usual: (6 N + 12 L C T) per token, N being the weights that are
+    multiplied (no position table; a token table only if it is the output layer too).
+
+    Example: weft bench train --n-layer 6 --n-head 6 --n-embd 384 --block-size 256
+    """
+
+    batch_size: int = 12
+    """Sequences in a step (B); from 1."""
+    vocab_size: int = 65
+    """Number of tokens that the model knows (V); from 1."""
+    precision: Precision = "auto"
+    """Compute precision; auto is bfloat16 where the CPU multiplies it natively."""
+    steps: int = 20
+    """Steps to time, after three to warm up; the median counts; from 1."""
+    threads: Threads = None
+    """Threads; from 1. By default as many as this process may use."""
+    json: Json = False
+
+
+Train: Any = dataclasses.make_dataclass(
+    "Train",
+    options_of(ModelConfig, leave_out=["vocab_size"]),
+    bases=(_Train,),
+    frozen=True,
+    namespace={"__doc__": _Train.__doc__},
+)
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Time reading a prompt (prefill) and writing new tokens one by one (decode).
+
+    Example: weft bench generate runs/book-1 --prompt-tokens 64 --max-tokens 128
+    """
+
+    model: Annotated[str, *positional("MODEL")]
+    """Run folder or checkpoint folder."""
+    prompt_tokens: int = 64
+    """Tokens of the prompt; from 1."""
+    max_tokens: int = 128
+    """Tokens to write; from 1."""
+    repeats: int = 3
+    """Times to do it all, after one to warm up; the median counts; from 1."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the matrix products."""
+    threads: Threads = None
+    """Threads; from 1. By default as many as this process may use."""
+    json: Json = False
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Time each kernel at the sizes of a small model, and compare with this machine's peak.
+
+    Arithmetic is compared with the peak of multiplying in that precision, the rest with the
+    speed of reading memory; what stays in the cache can be above that.
+
+    Example: weft bench kernels --precision float32
+    """
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Type of the activations."""
+    seconds: float = 0.1
+    """Time for each kernel; above 0, to 60."""
+    only: str = ""
+    """Only kernels whose name contains this."""
+    threads: Threads = None
+    """Threads; from 1. By default as many as this process may use."""
+    json: Json = False
+
+
+def train(options: Any) -> None:
+    _from_one(options, "batch_size", "steps")
+    use_threads(options.threads)
+    config = ModelConfig(**values_of(options, ModelConfig))
+    precision = resolve(options.precision)
+    values = bench_train.measure(config, options.batch_size, precision, options.steps)
+    if options.json:
+        output.result_json({**values, "precision": precision, "kernels": kernels()})
+        return
+    rows = [
+        ("step", f"{values['milliseconds_per_step']:.2f} ms"),
+        ("tokens per second", f"{values['tokens_per_second']:,.0f}"),
+        ("arithmetic", f"{values['gflops']:,.0f} GFLOP/s in {precision}"),
+        ("share of the peak", _peak_text(values["peak_fraction"], values["peak_gflops"])),
+    ]
+    output.result(output.table(rows))
+
+
+def generate(options: Generate) -> None:
+    from weft.inference import load
+
+    _from_one(options, "prompt_tokens", "max_tokens", "repeats")
+    use_threads(options.threads)
+    loaded = load(options.model, precision=options.precision)
+    prompt, new = bench_generate.fit(
+        options.prompt_tokens, options.max_tokens, loaded.config.block_size
+    )
+    if (prompt, new) != (options.prompt_tokens, options.max_tokens):
+        output.note(
+            f"weft: the context is {loaded.config.block_size} tokens: measuring a prompt of "
+            f"{prompt} and {new} new ones"
+        )
+    values = bench_generate.measure(loaded, prompt, new, options.repeats)
+    if options.json:
+        output.result_json({**values, "precision": options.precision, "kernels": kernels()})
+        return
+    rows = [
+        ("prefill", f"{values['prefill_tokens_per_second']:,.0f} tokens per second"),
+        ("decode", f"{values['decode_tokens_per_second']:,.0f} tokens per second"),
+        ("weights and cache", bytes_text(values["memory_bytes"])),
+    ]
+    output.result(output.table(rows))
+
+
+def run_kernels(options: Kernels) -> None:
+    if not 0 < options.seconds <= 60:
+        raise ConfigError(f"seconds = {options.seconds}; bench kernels; give above 0, to 60")
+    use_threads(options.threads)
+    peaks = {
+        "GFLOP/s": bench_train.peak(options.precision),
+        "GB/s": bench_train.peak("memory"),
+    }
+    results = bench_kernels.measure(options.precision, options.seconds, options.only)
+    if not results:
+        raise ConfigError(f"no kernel has {options.only!r} in its name; --only; leave it out")
+    rows = [_kernel_row(result, peaks) for result in results]
+    if options.json:
+        output.result_json({"peaks": peaks, "kernels": rows, "machine": kernels()})
+        return
+    titles = ("kernel", "size", "microseconds", "rate", "", "of peak")
+    shown = [
+        (r["name"], r["size"], f"{r['microseconds']:,.1f}", f"{r['rate']:,.1f}", r["unit"],
+         _percent(r["peak_fraction"]))
+        for r in rows
+    ]  # fmt: skip
+    output.result(output.table([titles, *shown], "llrrlr"))
+
+
+def _kernel_row(result: Any, peaks: dict[str, float | None]) -> dict[str, Any]:
+    peak = peaks[result.unit]
+    return {
+        "name": result.name,
+        "size": result.size,
+        "microseconds": result.seconds * 1e6,
+        "rate": result.rate,
+        "unit": result.unit,
+        "peak_fraction": result.rate / peak if peak else None,
+    }
+
+
+def resolve(precision: str) -> str:
+    """What "auto" means on this machine."""
+    if precision != "auto":
+        return precision
+    isa = kernels()["isa"] or ""
+    return "bfloat16" if "bf16" in isa else "float32"
+
+
+def _from_one(options: Any, *names: str) -> None:
+    for name in names:
+        if getattr(options, name) < 1:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} {getattr(options, name)}; bench; give 1 or more")
+
+
+def _peak_text(fraction: float | None, peak: float | None) -> str:
+    if fraction is None or peak is None:
+        return "unknown: the reference kernels do not measure it"
+    return f"{100 * fraction:.0f} % of {peak:,.0f} GFLOP/s, measured now"
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.0f} %"
+
+
+COMMANDS: dict[str, Any] = {
+    "train": (Train, train),
+    "generate": (Generate, generate),
+    "kernels": (Kernels, run_kernels),
+}
