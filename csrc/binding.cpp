@@ -9,6 +9,7 @@
 namespace weft {
 
 void bind_elementwise(nb::module_& m);
+void bind_matmul(nb::module_& m);
 void bind_optimizer(nb::module_& m);
 void bind_rows(nb::module_& m);
 void bind_tokens(nb::module_& m);
@@ -49,6 +50,7 @@ NB_MODULE(_native, m) {
     m.def("num_threads", &num_threads, "Threads that kernels run on.");
     m.def("set_num_threads", &choose_threads, "n"_a);
     bind_elementwise(m);
+    bind_matmul(m);
     bind_optimizer(m);
     bind_rows(m);
     bind_tokens(m);

@@ -21,6 +21,10 @@
 
 // clang-format off
 #define WEFT_KERNELS(KERNEL) \
+    /* matmul.cpp: a (..., M, K), b (..., K, N), y (..., M, N); x (N, K), w (M, K), b (M), y (N, M) */ \
+    KERNEL(matmul, void(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& y)) \
+    KERNEL(linear_forward, void(const Array& x, const Array& w, const Array& b, const Array& y)) \
+    KERNEL(linear_backward, void(const Array& dy, const Array& x, const Array& w, const Array& dx, const Array& dw, const Array& db)) \
     /* elementwise.cpp: arrays of one shape, float32 or bfloat16 each */ \
     KERNEL(add, void(const Array& a, const Array& b, const Array& y)) \
     KERNEL(mul, void(const Array& a, const Array& b, const Array& y)) \

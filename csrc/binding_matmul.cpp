@@ -1,0 +1,66 @@
+// matmul.cpp for Python.
+#include "binding.h"
+
+namespace weft {
+namespace {
+
+Out matmul(const In& a, const In& b, bool transpose_a, bool transpose_b) {
+    require_floats(a.array, b.array);
+    const int dims = a->dims;
+    if (dims < 2 || b->dims != dims) fail_shapes("matmul", "a", a, "b", b);
+    for (int i = 0; i < dims - 2; i++)
+        if (a->shape[i] != b->shape[i]) fail_shapes("matmul", "a", a, "b", b);
+    if (axis(a, transpose_a ? -2 : -1) != axis(b, transpose_b ? -1 : -2))
+        fail_shapes("matmul", "a", a, "b", b);
+    int64_t shape[MAX_DIMS];
+    for (int i = 0; i < dims - 2; i++) shape[i] = a->shape[i];
+    shape[dims - 2] = axis(a, transpose_a ? -1 : -2);
+    shape[dims - 1] = axis(b, transpose_b ? -2 : -1);
+    Out y = allocate(a->dtype, shape, dims);
+    Section section(y.array.size * 8);
+    kernels().matmul(a, b, transpose_a, transpose_b, y);
+    return y;
+}
+
+void require_linear(const char* function, const Array& x, const Array& w) {
+    if (x.dims != 2 || w.dims != 2 || x.shape[1] != w.shape[1])
+        fail_shapes(function, "x", x, "w", w);
+}
+
+Out linear_forward(const In& x, const In& w, const std::optional<In>& b) {
+    require_floats(x.array, w.array);
+    require_linear("linear_forward", x, w);
+    if (b) {
+        require_floats(b->array);
+        if (b->array.dims != 1 || b->array.shape[0] != w->shape[0])
+            fail_shapes("linear_forward", "w", w, "b", *b);
+    }
+    Out y = allocate(x->dtype, {x->shape[0], w->shape[0]});
+    Section section(y.array.size * 8);
+    kernels().linear_forward(x, w, absent_or(b), y);
+    return y;
+}
+
+std::tuple<Out, Out, std::optional<Out>> linear_backward(const In& dy, const In& x, const In& w,
+                                                         bool bias) {
+    require_floats(dy.array, x.array, w.array);
+    require_linear("linear_backward", x, w);
+    if (dy->dims != 2 || dy->shape[0] != x->shape[0] || dy->shape[1] != w->shape[0])
+        fail_shapes("linear_backward", "dy", dy, "w", w);
+    Out dx = like(x), dw = like(w, Dtype::f32);
+    std::optional<Out> db;
+    if (bias) db = allocate(Dtype::f32, {w->shape[0]});
+    Section section(dx.array.size * 8 + dw.array.size * 8);
+    kernels().linear_backward(dy, x, w, dx, dw, db ? db->array : Array{});
+    return {std::move(dx), std::move(dw), std::move(db)};
+}
+
+} // namespace
+
+void bind_matmul(nb::module_& m) {
+    def(m, "matmul", &matmul, "a"_a, "b"_a, "transpose_a"_a = false, "transpose_b"_a = false);
+    def(m, "linear_forward", &linear_forward, "x"_a, "w"_a, "b"_a.none());
+    def(m, "linear_backward", &linear_backward, "dy"_a, "x"_a, "w"_a, "bias"_a);
+}
+
+} // namespace weft

@@ -1,0 +1,276 @@
+// Matrix products, plain and as a linear layer: Goto and van de Geijn, "Anatomy of high-performance
+// matrix multiplication" (2008). Both operands are packed into panels, then the output is computed
+// tile by tile. A sum runs over the depth in one order, whatever the tile and the thread.
+#include "matmul_dot.h"
+#include "matmul_micro.h"
+
+namespace weft::WEFT_ISA {
+namespace {
+
+constexpr int64_t DEPTH_BLOCK = 256; // units: a right panel of 32 KB stays in the L1 cache
+constexpr int64_t TILE_LEFT = 8, TILE_RIGHT = 8; // panels in a tile: the left ones stay in L2
+constexpr int64_t MIN_TILES = 16;                // smaller tiles rather than fewer
+constexpr int64_t PACKED_LIMIT = 32 << 20;       // units of one operand that are packed at a time
+constexpr int64_t SMALL = 2 << 20; // multiplications not worth waking other threads for
+constexpr int64_t TINY = 2048;     // multiplications not worth packing
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// `n` rows cut into panels of at most `most`, whose heights differ by one at the most.
+struct Cut {
+    int64_t n, count, height, taller;
+    Cut(int64_t n, int64_t most) : n(n), count(ceil_div(n, most)) {
+        height = count ? n / count : 0;
+        taller = count ? n % count : 0;
+    }
+    int64_t start(int64_t i) const { return i * height + least(i, taller); }
+    int64_t size(int64_t i) const { return height + (i < taller); }
+};
+
+struct Output {
+    void* data;
+    int64_t stride;
+};
+
+// out (M, N) = a (M, K) b (N, K)ᵀ, through the epilogue.
+template <class Unit, class T, class Epilogue> class Product {
+  public:
+    Product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
+            int64_t first_row, int64_t first_column, const Epilogue& epilogue)
+        : a(a), b(b), K(K), units(ceil_div(K, Unit::DEPTH)), N(N), first_row(first_row),
+          first_column(first_column), out(out), epilogue(epilogue), left(M, MR),
+          right(ceil_div(N, NR)), depth(units, DEPTH_BLOCK), packed_a(M * units),
+          packed_b(right * NR * units) {
+        while (ceil_div(left.count, tile_left) * ceil_div(right, tile_right) < MIN_TILES &&
+               tile_left * tile_right > 1) {
+            const bool tall = tile_left * MR >= tile_right * NR;
+            ((tall && tile_left > 1) || tile_right == 1 ? tile_left : tile_right) /= 2;
+        }
+    }
+
+    void run() {
+        const bool small = left.n * N * K < SMALL;
+        const int64_t panels = depth.count * (left.count + right);
+        const int64_t tiles = ceil_div(left.count, tile_left) * ceil_div(right, tile_right);
+        each(small, panels, [&](int64_t i) { pack(i); });
+        each(small, tiles, [&](int64_t i) { tile(i); });
+    }
+
+  private:
+    template <class Body> static void each(bool small, int64_t n, const Body& body) {
+        if (!small) return parallel(n, body);
+        for (int64_t i = 0; i < n; i++) body(i);
+    }
+
+    int32_t* panel_a(int64_t d, int64_t i) const {
+        return packed_a + depth.start(d) * left.n + left.start(i) * depth.size(d);
+    }
+    int32_t* panel_b(int64_t d, int64_t j) const {
+        return packed_b + (depth.start(d) * right + j * depth.size(d)) * NR;
+    }
+
+    void pack(int64_t index) {
+        const int64_t d = index / (left.count + right), i = index % (left.count + right);
+        const int64_t begin = depth.start(d) * Unit::DEPTH;
+        const int64_t length = least(depth.size(d) * Unit::DEPTH, K - begin);
+        if (i < left.count)
+            return pack_panel<Unit>(a, first_row + left.start(i), left.size(i), begin, length,
+                                    panel_a(d, i), left.size(i));
+        const int64_t j = i - left.count;
+        pack_panel<Unit>(b, first_column + j * NR, least(NR, N - j * NR), begin, length,
+                         panel_b(d, j), NR);
+    }
+
+    void tile(int64_t index) {
+        const int64_t across = ceil_div(right, tile_right);
+        const int64_t i0 = index / across * tile_left, i1 = least(i0 + tile_left, left.count);
+        const int64_t j0 = index % across * tile_right, j1 = least(j0 + tile_right, right);
+        const int64_t top = left.start(i0), width = (j1 - j0) * NR;
+        // Unfinished sums wait in the output itself if it is float32.
+        constexpr bool in_place = sizeof(T) == sizeof(float);
+        const bool waits = depth.count > 1 && !in_place;
+        Scratch<float> sums(waits ? (left.start(i1 - 1) + left.size(i1 - 1) - top) * width : 1);
+        for (int64_t d = 0; d < depth.count; d++)
+            for (int64_t j = j0; j < j1; j++)
+                for (int64_t i = i0; i < i1; i++) {
+                    Block<T> block;
+                    block.a = panel_a(d, i), block.b = panel_b(d, j), block.units = depth.size(d);
+                    block.column = first_column + j * NR;
+                    block.columns = least(NR, N - j * NR);
+                    block.out_stride = out.stride;
+                    block.out = static_cast<T*>(out.data) +
+                                (first_row + left.start(i)) * out.stride + block.column;
+                    block.partial = waits ? sums + (left.start(i) - top) * width + (j - j0) * NR
+                                          : (float*)block.out;
+                    block.partial_stride = waits ? width : out.stride;
+                    block.first = d == 0, block.last = d == depth.count - 1;
+                    run_micro<Unit>(int(left.size(i)), block, epilogue);
+                }
+    }
+
+    Operand a, b;
+    int64_t K, units, N, first_row, first_column;
+    Output out;
+    Epilogue epilogue;
+    Cut left;
+    int64_t right; // right panels
+    Cut depth;
+    int64_t tile_left = TILE_LEFT, tile_right = TILE_RIGHT;
+    Scratch<int32_t> packed_a, packed_b;
+};
+
+// In pieces whose packed operands stay below a limit of memory.
+template <class Unit, class T, class Epilogue>
+void packed_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
+                    const Epilogue& epilogue) {
+    const int64_t units = ceil_div(K, Unit::DEPTH), most = PACKED_LIMIT / units;
+    const int64_t rows = most > 16 * MR ? most : 16 * MR;
+    const int64_t columns = ceil_div(most > 16 * NR ? most : 16 * NR, NR) * NR;
+    for (int64_t j = 0; j < N; j += columns)
+        for (int64_t i = 0; i < M; i += rows)
+            Product<Unit, T, Epilogue>(a, b, least(rows, M - i), least(columns, N - j), K, out, i,
+                                       j, epilogue)
+                .run();
+}
+
+// ---- products too small or too narrow for panels ------------------------------------------------
+
+float element_at(const Operand& o, int64_t row, int64_t k) {
+    const int64_t at = row * o.row_stride + k * o.depth_stride;
+    if (o.dtype == Dtype::bf16) return widen(static_cast<const bf16*>(o.data)[at]);
+    const float x = static_cast<const float*>(o.data)[at];
+    return o.round ? widen(from_float<bf16>(x)) : x;
+}
+
+template <class T, class Epilogue>
+void tiny_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
+                  const Epilogue& epilogue) {
+    for (int64_t i = 0; i < M; i++)
+        for (int64_t j = 0; j < N; j++) {
+            float sum = 0;
+            for (int64_t k = 0; k < K; k++) sum += element_at(a, i, k) * element_at(b, j, k);
+            static_cast<T*>(out.data)[i * out.stride + j] =
+                from_float<T>(epilogue(splat(sum), j)[0]);
+        }
+}
+
+template <class W, class T, class Epilogue>
+void narrow_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
+                    const Epilogue& epilogue) {
+    Scratch<float> x(M * K);
+    for (int64_t i = 0; i < M; i++)
+        for (int64_t k = 0; k < K; k++) x[i * K + k] = element_at(a, i, k);
+    const int64_t grain = ceil_div(32768, K * NR) * NR;
+    auto body = [&](int64_t begin, int64_t end) {
+        const int64_t n = end - begin;
+        Scratch<float> y(M * n + LANES);
+        dot_product<W>(M, x, static_cast<const W*>(b.data) + begin * b.row_stride, b.row_stride, K,
+                       y, n, n);
+        for (int64_t i = 0; i < M; i++)
+            for (int64_t j = 0; j < n; j += LANES)
+                store_some(static_cast<T*>(out.data) + i * out.stride + begin + j,
+                           epilogue(load_some(y + i * n + j, n - j), begin + j), n - j);
+    };
+    if (M * N * K < SMALL / 8)
+        body(int64_t(0), N);
+    else
+        parallel_ranges(N, grain, body);
+}
+
+// ---- choosing -----------------------------------------------------------------------------------
+
+template <class T, class Epilogue>
+void product_as(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
+                const Epilogue& epilogue) {
+    if (M == 0 || N == 0) return;
+    if (M * N * K <= TINY) return tiny_product<T>(a, b, M, N, K, out, epilogue);
+    if (M <= MAX_DOT_ROWS && b.depth_stride == 1) {
+        if (b.dtype == Dtype::bf16) return narrow_product<bf16, T>(a, b, M, N, K, out, epilogue);
+        if (b.round) return narrow_product<rounded, T>(a, b, M, N, K, out, epilogue);
+        return narrow_product<float, T>(a, b, M, N, K, out, epilogue);
+    }
+    const bool narrow_a = a.dtype == Dtype::bf16 || a.round;
+    const bool narrow_b = b.dtype == Dtype::bf16 || b.round;
+    if (narrow_a && narrow_b)
+        packed_product<Pairs, T>(a, b, M, N, K, out, epilogue);
+    else
+        packed_product<Floats, T>(a, b, M, N, K, out, epilogue);
+}
+
+template <class Epilogue>
+void product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, const Array& out,
+             int64_t offset, const Epilogue& epilogue) {
+    if (out.dtype == Dtype::bf16)
+        product_as<bf16>(a, b, M, N, K, {data<bf16>(out) + offset, N}, epilogue);
+    else
+        product_as<float>(a, b, M, N, K, {data<float>(out) + offset, N}, epilogue);
+}
+
+const void* element_pointer(const Array& a, int64_t offset) {
+    return static_cast<const char*>(a.data) + offset * dtype_bytes(a.dtype);
+}
+
+// A contiguous (rows, depth) matrix, or (depth, rows) if transposed.
+Operand operand(const Array& a, bool transposed, int64_t offset = 0, bool round = false) {
+    const int64_t length = axis(a, -1);
+    return {element_pointer(a, offset), a.dtype, transposed ? 1 : length, transposed ? length : 1,
+            round && a.dtype == Dtype::f32};
+}
+
+// Column sums, LANES columns at a time; 64 rows at a time, so that rounding grows with N / 64.
+template <class T> void column_sums(const T* x, int64_t N, int64_t M, float* y) {
+    parallel_ranges(M, 4 * LANES, [&](int64_t begin, int64_t end) {
+        for (int64_t c = begin; c < end; c += LANES) {
+            const int64_t n = least(LANES, end - c);
+            vf total = zero();
+            for (int64_t r0 = 0; r0 < N; r0 += 64) {
+                vf part = zero();
+                for (int64_t r = r0; r < least(r0 + 64, N); r++)
+                    part = part + (n == LANES ? load(x + r * M + c) : load(x + r * M + c, n));
+                total = total + part;
+            }
+            store_some(y + c, total, n);
+        }
+    });
+}
+
+} // namespace
+
+void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& y) {
+    const int64_t M = axis(y, -2), N = axis(y, -1), K = axis(a, transpose_a ? -2 : -1);
+    const int64_t batches = y.size ? y.size / (M * N) : 0;
+    auto one = [&](int64_t i) {
+        product(operand(a, transpose_a, i * M * K), operand(b, !transpose_b, i * K * N), M, N, K, y,
+                i * M * N, Plain{});
+    };
+    if (batches > 1 && M * N * K * batches >= SMALL / 8) return parallel(batches, one);
+    for (int64_t i = 0; i < batches; i++) one(i);
+}
+
+void linear_forward(const Array& x, const Array& w, const Array& b, const Array& y) {
+    const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
+    const Operand left = operand(x, false), right = operand(w, false, 0, x.dtype == Dtype::bf16);
+    if (!b.data) return product(left, right, N, M, K, y, 0, Plain{});
+    const int64_t readable = ceil_div(M, NR) * NR + LANES; // past the last column, by whole vectors
+    Scratch<float> bias(readable);
+    for (int64_t i = 0; i < M; i++)
+        bias[i] = b.dtype == Dtype::bf16 ? widen(data<bf16>(b)[i]) : data<float>(b)[i];
+    for (int64_t i = M; i < readable; i++) bias[i] = 0;
+    product(left, right, N, M, K, y, 0, AddBias{bias});
+}
+
+void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& dx,
+                     const Array& dw, const Array& db) {
+    const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
+    product(operand(dy, false), operand(w, true, 0, x.dtype == Dtype::bf16), N, K, M, dx, 0,
+            Plain{});
+    product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Plain{});
+    if (!db.data) return;
+    if (dy.dtype == Dtype::bf16)
+        column_sums(data<bf16>(dy), N, M, data<float>(db));
+    else
+        column_sums(data<float>(dy), N, M, data<float>(db));
+}
+
+} // namespace weft::WEFT_ISA

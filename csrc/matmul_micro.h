@@ -1,0 +1,104 @@
+// The micro-kernel: H rows times NR columns of the output stay in registers while the depth runs
+// by.
+#pragma once
+#include "matmul_pack.h"
+
+namespace weft::WEFT_ISA {
+namespace {
+
+// MR x NR accumulators, NR / LANES vectors of the right panel and one broadcast element must fit
+// into the registers: 32 with AVX-512 and NEON, else 16; and be enough to hide the latency of the
+// sum.
+constexpr int VECTORS = 2;
+constexpr int NR = VECTORS * LANES;
+#if defined(__AVX512F__)
+constexpr int MR = 14;
+#elif defined(__aarch64__)
+constexpr int MR = 12;
+#else
+constexpr int MR = 6;
+#endif
+
+// One block of the output over one range of the depth. While the depth is not finished, sums wait
+// in `partial`; the last range puts them through the epilogue into `out`.
+template <class T> struct Block {
+    const int32_t *a, *b; // panels [unit][H] and [unit][NR]
+    int64_t units;
+    float* partial;
+    int64_t partial_stride;
+    T* out; // row 0, column `column` of the output
+    int64_t out_stride;
+    int64_t column, columns; // columns <= NR of them exist
+    bool first, last;
+};
+
+// What becomes of a finished sum in column `column`, before it is rounded and stored.
+struct Plain {
+    vf operator()(vf sum, int64_t) const { return sum; }
+};
+struct AddBias {
+    const float* bias; // up to a multiple of NR
+    vf operator()(vf sum, int64_t column) const { return sum + load(bias + column); }
+};
+
+template <class T> inline void store_some(T* p, vf x, int64_t n) {
+    if (n >= LANES)
+        store(p, x);
+    else if (n > 0)
+        store(p, x, n);
+}
+
+inline vf load_some(const float* p, int64_t n) {
+    return n >= LANES ? load(p) : n > 0 ? load(p, n) : zero();
+}
+
+template <int H, class T, class Epilogue>
+inline void finish(const Block<T>& block, vf (&sums)[H][VECTORS], const Epilogue& epilogue) {
+#pragma GCC unroll 16
+    for (int i = 0; i < H; i++) {
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) {
+            const int64_t n = block.columns - j * LANES;
+            float* partial = block.partial + i * block.partial_stride + j * LANES;
+            vf sum = sums[i][j];
+            if (!block.first) sum = sum + load_some(partial, n);
+            if (!block.last)
+                store_some(partial, sum, n);
+            else
+                store_some(block.out + i * block.out_stride + j * LANES,
+                           epilogue(sum, block.column + j * LANES), n);
+        }
+    }
+}
+
+template <class Unit, int H, class T, class Epilogue>
+void micro(const Block<T>& block, const Epilogue& epilogue) {
+    vf sums[H][VECTORS] = {};
+    const int32_t *a = block.a, *b = block.b;
+    for (int64_t u = 0; u < block.units; u++) {
+        vi right[VECTORS];
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) right[j] = as_int(load((const float*)b + j * LANES));
+#pragma GCC unroll 16
+        for (int i = 0; i < H; i++) {
+            const vi left = as_int(splat(((const float*)a)[i]));
+#pragma GCC unroll 4
+            for (int j = 0; j < VECTORS; j++)
+                sums[i][j] = Unit::multiply_add(sums[i][j], left, right[j]);
+        }
+        a += H, b += NR;
+    }
+    finish<H>(block, sums, epilogue);
+}
+
+// The micro-kernel for a left panel of `height` rows, 1 <= height <= H.
+template <class Unit, int H = MR, class T, class Epilogue>
+inline void run_micro(int height, const Block<T>& block, const Epilogue& epilogue) {
+    if constexpr (H > 1) {
+        if (height < H) return run_micro<Unit, H - 1>(height, block, epilogue);
+    }
+    micro<Unit, H>(block, epilogue);
+}
+
+} // namespace
+} // namespace weft::WEFT_ISA
