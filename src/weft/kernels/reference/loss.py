@@ -17,10 +17,11 @@ def cross_entropy_forward(logits: Array, targets: Array, ignore_index: int) -> t
     rows, ids = _counted(targets, ignore_index, logits.shape)
     u = widen(logits)
     peak = u.max(-1, keepdims=True)  # (N, 1)
-    lse = (peak + np.log(np.exp(u - peak).sum(-1, keepdims=True)))[:, 0]
+    shifted = u - peak
+    log_total = np.log(np.exp(shifted).sum(-1))  # (N,)
     losses = np.zeros(targets.shape, gradient_dtype(logits))
-    losses[rows] = lse[rows] - u[rows, ids]
-    return losses, lse
+    losses[rows] = log_total[rows] - shifted[rows, ids]  # not from lse, whose rounding is larger
+    return losses, peak[:, 0] + log_total
 
 
 def cross_entropy_backward(
@@ -28,11 +29,11 @@ def cross_entropy_backward(
 ) -> Array:
     """dloss (softmax(logits) - 1 at the target): -> (N, V) in logits' dtype; 0 in ignored rows."""
     rows, ids = _counted(targets, ignore_index, logits.shape)
-    d = np.zeros_like(widen(dlosses))
-    d[rows] = dlosses[rows]
     dlogits = np.exp(widen(logits) - lse[:, None])
     dlogits[rows, ids] -= 1
-    return narrow(np.where(d[:, None] == 0, 0, dlogits * d[:, None]), logits.dtype)
+    dlogits *= dlosses[:, None]
+    dlogits[targets == ignore_index] = 0
+    return narrow(dlogits, logits.dtype)
 
 
 def _counted(targets: Array, ignore_index: int, shape: tuple[int, ...]) -> tuple[Array, Array]:

@@ -21,7 +21,7 @@ def adam_step(
     step: int, decoupled: bool,
 ) -> None:  # fmt: skip
     """One step of AdamW (decoupled) or Adam on p, m and v, all (...); step counts from 1."""
-    _check(p, g, m, v)
+    _check(g, p, m, v)
     if weight_decay and decoupled:
         p *= 1 - lr * weight_decay
     elif weight_decay:
@@ -39,7 +39,7 @@ def sgd_step(
     nesterov: bool, first: bool,
 ) -> None:  # fmt: skip
     """One step of SGD on p and its momentum buffer; the first one fills the buffer undampened."""
-    _check(p, g, *([] if buf is None else [buf]))
+    _check(g, p, *([] if buf is None else [buf]))
     if weight_decay:
         g = g + weight_decay * p
     if buf is not None:
@@ -60,13 +60,13 @@ def sum_of_squares(x: Array) -> float:
 
 def scale_(x: Array, s: float) -> None:
     """x *= s."""
-    _check(x)
+    _check(x, x)
     x *= s
 
 
-def _check(*arrays: Array) -> None:
-    for a in arrays:
-        if a.dtype != arrays[0].dtype or a.dtype not in (float32, float64):
-            raise TypeError(f"optimizer: arrays must be float32; got {a.dtype}; cast the parameter")
-        if a.shape != arrays[0].shape or not a.flags.c_contiguous:
-            raise ValueError("optimizer: arrays must be contiguous and of equal shape; copy them")
+def _check(g: Array, *changed: Array) -> None:
+    for a in changed:
+        if a.dtype != g.dtype or a.dtype not in (float32, float64):
+            raise TypeError(f"optimizer: arrays must be float32; got {a.dtype}, {g.dtype}; cast")
+        if a.shape != g.shape or not a.flags.c_contiguous:
+            raise ValueError("optimizer: arrays must be contiguous and of equal shape; pass copies")
