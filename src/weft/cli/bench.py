@@ -14,6 +14,7 @@ from weft.cli.machine import bytes_text, kernels, use_threads
 from weft.cli.options import Json, off, options_of, positional, values_of
 from weft.config import ModelConfig
 from weft.errors import ConfigError
+from weft.training.precision import resolve
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Threads = Annotated[int | None, off("INT")]
@@ -98,7 +99,9 @@ def train(options: Any) -> None:
     _from_one(options, "batch_size", "steps")
     use_threads(options.threads)
     config = ModelConfig(**values_of(options, ModelConfig))
-    precision = resolve(options.precision)
+    precision: bench_train.Precision = (
+        "bfloat16" if resolve(options.precision) == "bfloat16" else "float32"
+    )
     values = bench_train.measure(config, options.batch_size, precision, options.steps)
     if options.json:
         output.result_json({**values, "precision": precision, "kernels": kernels()})
@@ -172,14 +175,6 @@ def _kernel_row(result: Any, peaks: dict[str, float | None]) -> dict[str, Any]:
         "unit": result.unit,
         "peak_fraction": result.rate / peak if peak else None,
     }
-
-
-def resolve(precision: str) -> str:
-    """What "auto" means on this machine."""
-    if precision != "auto":
-        return precision
-    isa = kernels()["isa"] or ""
-    return "bfloat16" if "bf16" in isa else "float32"
 
 
 def _from_one(options: Any, *names: str) -> None:

@@ -4,49 +4,56 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-
-from weft.autograd import autocast
-from weft.config import ModelConfig
+from weft.config import ModelConfig, TrainConfig
 from weft.kernels import active
 from weft.models import GPT
-from weft.nn import functional as F
-from weft.nn.clip_grad import clip_grad_norm_
-from weft.optim import AdamW
 from weft.random import Generator
+from weft.training.memory import check_memory
+from weft.training.optimization import Optimization
+from weft.training.precision import dtype_of
+from weft.training.step import check_finite, clip, gradients
 
 WARM_UP = 3
 PEAK_SECONDS = 0.3
+Precision = Literal["float32", "bfloat16"]
 
 
 class TrainingStep:
-    """A model, AdamW and one batch; call it to take a step. The loss is in `loss`."""
+    """A model, its optimiser and one batch of made-up tokens; call it to take a step.
 
-    def __init__(self, config: ModelConfig, batch_size: int, precision: str) -> None:
+    The parts are those of `weft train`. Raises `WeftError` for a model too large for memory.
+    """
+
+    def __init__(self, config: ModelConfig, batch_size: int, precision: Precision) -> None:
+        self.config = TrainConfig(
+            data="made-up", out="bench", steps=1_000_000, batch_size=batch_size,
+            learning_rate=1e-3, precision=precision,
+        )  # fmt: skip
+        check_memory(config, self.config)
         generator = Generator(0)
         self.model = GPT(config, generator)
-        self.parameters = list(self.model.parameters())
-        self.optimizer = AdamW(self.parameters, lr=1e-3, weight_decay=0.1)
-        self.dtype = np.dtype(precision)
+        self.optimization = Optimization(self.model, self.config)
+        self.dtype = dtype_of(precision)
         shape = (batch_size, config.block_size)
-        self.x = generator.integers(0, config.vocab_size, shape)
-        self.y = generator.integers(0, config.vocab_size, shape)
-        self.loss = 0.0
+        self.batch = tuple(generator.integers(0, config.vocab_size, shape) for _ in range(2))
+        self.step = 0
 
-    def __call__(self) -> None:
-        with autocast(self.dtype):
-            logits = self.model(self.x)  # (B, T, V)
-            loss = F.cross_entropy(logits.flatten(0, 1), self.y.reshape(-1))
-        loss.backward()
-        clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.loss = loss.item()
+    def __call__(self) -> float:
+        """The loss of the step."""
+        loss = gradients(self.model, [(self.batch[0], self.batch[1])], self.dtype)
+        norm = clip(self.model, self.config.grad_clip)
+        check_finite(self.model, loss, norm, self.step, "bench")
+        self.optimization.step(self.step)
+        self.model.zero_grad()
+        self.step += 1
+        return loss
 
 
-def measure(config: ModelConfig, batch_size: int, precision: str, steps: int) -> dict[str, Any]:
+def measure(
+    config: ModelConfig, batch_size: int, precision: Precision, steps: int
+) -> dict[str, Any]:
     """The numbers of `weft bench train --json`."""
     step = TrainingStep(config, batch_size, precision)
     best = peak(precision)
@@ -60,7 +67,7 @@ def measure(config: ModelConfig, batch_size: int, precision: str, steps: int) ->
         "gflops": gflops,
         "peak_fraction": gflops / best if best else None,
         "peak_gflops": best,
-        "parameters": sum(p.array.size for p in step.parameters),
+        "parameters": sum(p.array.size for p in step.model.parameters()),
         "flop_per_token": flop_per_token(config),
     }
 

@@ -42,13 +42,15 @@ def kernels() -> dict[str, Any]:
 
 def describe() -> dict[str, Any]:
     """Everything that a bug report about this machine needs."""
+    from weft.training.memory import memory_limit
+
     return {
         "weft": _version("weft"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
         "processors": usable_processors(),
-        "memory_bytes": memory(),
+        "memory_bytes": memory_limit(),
         "kernels": kernels(),
         "executable": sys.executable,
         "package": str(Path(__file__).parents[1]),
@@ -73,19 +75,6 @@ def usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def memory() -> int | None:
-    """Bytes of memory that this process may use: the machine's, or its cgroup's limit."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-        return min(total, int(limit))
-    except (OSError, ValueError):  # no cgroup, or "max"
-        return total
 
 
 def dependencies() -> dict[str, str | None]:

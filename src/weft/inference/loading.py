@@ -72,7 +72,10 @@ def model_config(found: Checkpoint) -> ModelConfig:
 
 
 def find_checkpoint(path: str | Path, which: Which = "best") -> Checkpoint:
-    """Read (without the optimizer) the checkpoint that `path` stands for: itself, or a run's best or latest one."""
+    """Read the checkpoint that `path` stands for: itself, or a run's best or latest one.
+
+    The optimizer's state is left out. Errors: as `load`.
+    """
     if which not in ("best", "latest"):
         raise ConfigError(f"unknown checkpoint {which!r}; load; choose best or latest")
     path = Path(path)
