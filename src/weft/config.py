@@ -289,7 +289,7 @@ def write_toml(path: str | Path, values: Mapping[str, Any]) -> None:
     import tomli_w
 
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             tomli_w.dump(dict(values), file)

@@ -10,6 +10,7 @@ from pathlib import Path
 from weft.checkpoint import durable, lock
 
 STEP_NAME = re.compile(r"step-(\d{8,12})")
+TEMPORARY_FILE = re.compile(r"(train\.bin|val\.bin|tokenizer\.json|config\.toml)\.tmp-\d+")
 LEFTOVER_NAME = re.compile(r"step-\d{8,12}\.tmp-\d+")
 
 
@@ -55,10 +56,14 @@ class RunFolder:
             yield
 
     def remove_leftovers(self) -> None:
-        """Remove the temporary folders of saves that did not end."""
+        """Remove the temporary folders and files of saves that did not end."""
         for name in self._names():
             if LEFTOVER_NAME.fullmatch(name):
                 durable.remove_folder(self.checkpoints_path / name)
+        for folder in (self.path, self.data_path):
+            for file in folder.glob("*.tmp-*"):
+                if TEMPORARY_FILE.fullmatch(file.name):
+                    file.unlink()
 
     def _names(self) -> list[str]:
         if not self.checkpoints_path.is_dir():

@@ -1,0 +1,87 @@
+"""`--minutes`: from a wall-clock time to a number of steps, by timing some at the start.
+
+Once fixed, the number is in config.toml and the run is one of `steps` like any other: its schedule
+does not depend on the clock, and resuming it is exact.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from weft.training.evaluation import evaluate
+from weft.training.optimization import Optimization
+from weft.training.sample import sample_text
+from weft.training.session import Session, resolve
+from weft.training.step import clip, gradients, micro_batches
+
+WARM_UP_STEPS = 2
+TIMED_SECONDS = 2.0
+TIMED_STEPS = (3, 50)  # at least, at most
+SHARE = 0.97  # of the time; the rest is for saving and for what else the machine does
+MOST_EVALUATIONS_EVERY = 250  # the default eval_interval; shorter runs have five
+
+
+def steps_for(session: Session, begun: float) -> int:
+    """Steps that fill the minutes since `begun`, evaluations and the last one included; from 1."""
+    assert session.config.minutes is not None
+    step, evaluation, whole = _measure(session)
+    left = 60 * session.config.minutes * SHARE - (time.monotonic() - begun) - whole
+    interval = session.config.eval_interval or MOST_EVALUATIONS_EVERY
+    steps = left / (step + evaluation / interval)
+    if session.config.eval_interval is None and steps < 5 * interval:
+        steps = (left - 5 * evaluation) / step
+    return max(1, int(steps))
+
+
+def _measure(session: Session) -> tuple[float, float, float]:
+    """Seconds of a step, of an evaluation with its sample, and of the whole validation split.
+
+    The steps are real but for a learning rate of zero, on optimisers that are thrown away: the
+    weights stay as they are, bit for bit.
+    """
+    optimization, config = session.optimization, session.config
+    session.optimization = _standing_still(session)
+    for i in range(WARM_UP_STEPS):
+        _timed_step(session, i)
+    times: list[float] = []
+    while len(times) < TIMED_STEPS[0] or (
+        sum(times) < TIMED_SECONDS and len(times) < TIMED_STEPS[1]
+    ):
+        times.append(_timed_step(session, len(times)))
+    session.optimization = optimization
+    batches = min(4, config.eval_batches)
+    block_size, tokens = session.model_config.block_size, session.dataset.val.tokens
+    options: dict[str, Any] = {"block_size": block_size, "batch_size": config.batch_size}
+    result = evaluate(session.model, tokens, max_batches=batches, dtype=session.dtype, **options)
+    rate = result.seconds / result.tokens
+    evaluated = min(config.eval_batches * config.batch_size * block_size, len(tokens))
+    sample = _timed_sample(session)
+    return sum(times) / len(times), rate * evaluated + sample, rate * len(tokens)
+
+
+def _standing_still(session: Session) -> Optimization:
+    """Optimisers of the same kind with weight decay and learning rate zero."""
+    optimization = Optimization(session.model, session.config)
+    optimization.config = resolve(session.config)
+    optimization.learning_rate = lambda step: 0.0  # type: ignore[method-assign]
+    return optimization
+
+
+def _timed_step(session: Session, step: int) -> float:
+    config, begin = session.config, time.monotonic()
+    sizes = (config.batch_size, config.accumulate, session.model_config.block_size)
+    batches = micro_batches(session.dataset.train.tokens, step, config.seed, *sizes)
+    gradients(session.model, batches, session.dtype)
+    clip(session.model, config.grad_clip)
+    session.optimization.step(step)
+    session.model.zero_grad()
+    return time.monotonic() - begin
+
+
+def _timed_sample(session: Session) -> float:
+    length, begin = session.config.sample_tokens, time.monotonic()
+    if length:
+        block_size = session.model_config.block_size
+        sample_text(session.model, session.tokenizer, length, block_size, 0, session.dtype)
+    return time.monotonic() - begin

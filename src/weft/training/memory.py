@@ -1,0 +1,142 @@
+"""How much memory a training run will take, from its configuration alone, before it allocates.
+
+Counted: weights, gradients, the optimiser's state, and what the tape keeps of one micro-batch. The
+figure for activations is of the tape's own ops; it is an estimate (a test holds it to a factor).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.config import ModelConfig, TrainConfig
+from weft.errors import WeftError
+
+FLOAT = 4  # bytes of weights, gradients, optimiser state and the residual stream
+BASE = 150_000_000  # Python, NumPy and the kernels' buffers
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes of one training process."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """All of it, with the interpreter."""
+        return self.weights + self.gradients + self.optimizer + self.activations + BASE
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """Number of weights, without building the model."""
+    C, L, V, D = config.n_embd, config.n_layer, config.vocab_size, config.head_dim
+    qkv = (config.n_head + 2 * config.n_kv_head) * D
+    matrices = 3 if config.arch != "gpt2" else 2
+    block = C * qkv + config.n_head * D * C + matrices * C * config.intermediate_size + 2 * C
+    if config.bias:
+        block += qkv + C + (matrices - 1) * config.intermediate_size + C
+        block += 2 * C if config.arch == "gpt2" else 0
+    block += 2 * D if config.arch == "qwen3" else 0
+    norm = C * (2 if config.arch == "gpt2" and config.bias else 1)
+    embeddings = V * C * (1 if config.tie_embeddings else 2)
+    positions = config.block_size * C if config.arch == "gpt2" else 0
+    return L * block + norm + embeddings + positions
+
+
+def estimate(model: ModelConfig, train: TrainConfig) -> MemoryEstimate:
+    """Memory of training `model` as `train` says."""
+    weights = FLOAT * count_parameters(model)
+    moments = 1 if train.optimizer == "muon" else 2
+    rows = train.batch_size * model.block_size  # of one micro-batch
+    return MemoryEstimate(
+        weights=weights,
+        gradients=weights,
+        optimizer=moments * weights,
+        activations=rows * _bytes_per_token(model, train.precision),
+    )
+
+
+def _bytes_per_token(model: ModelConfig, precision: str) -> int:
+    """What the tape keeps of one token, and the largest gradients that live beside it."""
+    narrow = 2 if precision == "bfloat16" else FLOAT
+    C, V = model.n_embd, model.vocab_size
+    heads = (2 * model.n_head + 2 * model.n_kv_head) * model.head_dim  # q, k, v and the output
+    inner = model.intermediate_size * (2 if model.arch == "gpt2" else 4)
+    drops = 3 * C * FLOAT if model.dropout else 0
+    block = narrow * (2 * heads + 5 * C + inner) + FLOAT * 3 * C + drops
+    logits = V * (2 * narrow + FLOAT)
+    return model.n_layer * block + logits + 8 * C * FLOAT
+
+
+def memory_limit() -> int:
+    """Bytes this process may use: the machine, its cgroup's limit or RLIMIT_AS, the least."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        limits.append(soft)
+    return min(limits + _cgroup_limits(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")))
+
+
+def _cgroup_limits(membership: Path, root: Path) -> list[int]:
+    """The limits of this process' cgroup and of all above it (version 2, then version 1)."""
+    limits = []
+    try:
+        lines = membership.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        if controllers in ("", "memory"):
+            top = root / controllers
+            file = "memory.limit_in_bytes" if controllers else "memory.max"
+            folder = top / name.lstrip("/")
+            folders = [folder, *folder.parents]
+            limits += [_read_limit(f / file) for f in folders if f == top or top in f.parents]
+    return [limit for limit in limits if limit is not None]
+
+
+def _read_limit(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no such file, or "max"
+        return None
+
+
+def check_memory(model: ModelConfig, train: TrainConfig, limit: int | None = None) -> None:
+    """Raise `WeftError` with the estimate and two knobs when the run cannot fit in `limit`."""
+    limit = memory_limit() if limit is None else limit
+    need = estimate(model, train)
+    if need.total <= limit:
+        return
+    raise WeftError(
+        f"training needs about {_size(need.total)} ({count_parameters(model):,} weights with "
+        f"gradients and optimizer {_size(need.total - need.activations)}, activations "
+        f"{_size(need.activations)}), this machine has {_size(limit)}; "
+        f"batch_size {train.batch_size}, block_size {model.block_size}, n_layer {model.n_layer}, "
+        f"n_embd {model.n_embd}; {_knobs(model, need, train, limit)}"
+    )
+
+
+def _knobs(model: ModelConfig, need: MemoryEstimate, train: TrainConfig, limit: int) -> str:
+    room = limit - (need.total - need.activations)
+    rows = room * train.batch_size // need.activations if room > 0 else 0
+    if rows >= 1:
+        accumulate = -(-train.batch_size * train.accumulate // rows)
+        shorter = max(1, model.block_size * room // need.activations)
+        return (
+            f"try --batch-size {rows} --accumulate {accumulate}, or --block-size {shorter} or less"
+        )
+    layers = max(1, model.n_layer // 2)
+    width = max(model.n_head * 2, model.n_embd // 2 // model.n_head // 2 * model.n_head * 2)
+    return f"try --n-embd {width}, or --n-layer {layers} with a smaller --batch-size"
+
+
+def _size(count: int) -> str:
+    return f"{count / GIB:.1f} GiB" if count < 1024 * GIB else f"{count / GIB / 1024:,.0f} TiB"

@@ -1,0 +1,119 @@
+"""Which optimiser takes which parameter, at which learning rate.
+
+Weight decay pulls on matrices only: norms and biases have nothing to shrink. `muon` takes the
+matrices of the blocks (Jordan et al. 2024), and AdamW the embeddings, norms, biases and head.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from weft.checkpoint.optimizer_state import flatten, unflatten
+from weft.checkpoint.tensors import Array
+from weft.config import TrainConfig
+from weft.errors import CheckpointError
+from weft.optim import AdamW, Muon
+from weft.schedule import learning_rate
+
+Named = list[tuple[str, Any]]
+
+
+def default_learning_rate(n_embd: int) -> float:
+    """Peak learning rate of AdamW for a width, where none is given.
+
+    3e-3 at width 128, less for wider models as 1/sqrt(C), and never above 3e-3.
+    """
+    return 3e-3 * min(1.0, math.sqrt(128 / n_embd))
+
+
+class Optimization:
+    """The optimisers of one run, stepped together along one schedule."""
+
+    def __init__(self, model: Any, config: TrainConfig) -> None:
+        self.config = config
+        hidden, rest = split(list(model.named_parameters()), config.optimizer)
+        betas = (config.beta1, config.beta2)
+        groups = [group for group in decay_groups(rest, config.weight_decay) if group["params"]]
+        self.optimizers: dict[str, Any] = {
+            "adamw": AdamW(groups, lr=config.learning_rate, betas=betas)
+        }
+        if hidden:
+            rate, decay = config.muon_learning_rate, config.weight_decay
+            self.optimizers["muon"] = Muon(hidden, lr=rate, weight_decay=decay)
+        self._peaks = {"adamw": config.learning_rate, "muon": config.muon_learning_rate}
+
+    def step(self, step: int) -> float:
+        """Update all parameters; returns AdamW's learning rate of `step` (from 0)."""
+        rate = self.learning_rate(step)
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rate * (self._peaks[name] / self.config.learning_rate)
+            optimizer.step()
+        return rate
+
+    def learning_rate(self, step: int) -> float:
+        """AdamW's learning rate of `step`, from 0 on; Muon's is in proportion."""
+        config = self.config
+        assert config.steps is not None
+        return learning_rate(
+            step,
+            steps=config.steps,
+            peak=config.learning_rate,
+            floor=config.min_learning_rate,
+            warmup_steps=config.warmup_steps or 0,
+            shape=config.schedule,
+            decay_fraction=config.decay_fraction,
+        )
+
+    def state(self) -> dict[str, Array]:
+        """All state as `<optimizer>/<parameter>.<quantity>` arrays."""
+        return {
+            f"{kind}/{key}": array
+            for kind, optimizer in self.optimizers.items()
+            for key, array in flatten(optimizer.state_dict(), _names(optimizer)).items()
+        }
+
+    def load_state(self, arrays: Mapping[str, Array]) -> None:
+        """Go on from `state()`. Raises `CheckpointError` when another optimiser wrote it."""
+        kinds = {key.partition("/")[0] for key in arrays}
+        if kinds and kinds != set(self.optimizers):
+            raise CheckpointError(
+                f"the checkpoint was trained with {' + '.join(sorted(kinds))}, not "
+                f"{' + '.join(sorted(self.optimizers))}; optimizer.safetensors; "
+                "resume with the optimizer of the run"
+            )
+        for kind, optimizer in self.optimizers.items():
+            mine = {k.partition("/")[2]: a for k, a in arrays.items() if k.startswith(f"{kind}/")}
+            groups = optimizer.state_dict()["param_groups"]
+            try:
+                optimizer.load_state_dict(unflatten(mine, _names(optimizer), groups))
+            except ValueError as error:
+                raise CheckpointError(
+                    f"the optimizer's state does not fit: {str(error).splitlines()[0]}; "
+                    "optimizer.safetensors; use another checkpoint"
+                ) from error
+
+
+def split(parameters: Named, optimizer: str) -> tuple[Named, Named]:
+    """Parameters for Muon, and the rest."""
+    hidden = [
+        (name, parameter)
+        for name, parameter in parameters
+        if optimizer == "muon" and name.startswith("blocks.") and parameter.ndim == 2
+    ]
+    names = {name for name, _ in hidden}
+    return hidden, [(name, parameter) for name, parameter in parameters if name not in names]
+
+
+def decay_groups(parameters: Named, weight_decay: float) -> list[dict[str, Any]]:
+    """Two parameter groups: two or more dimensions with decay, the others without."""
+    return [
+        {"params": [(n, p) for n, p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [(n, p) for n, p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _names(optimizer: Any) -> list[str]:
+    return [name for group in optimizer.param_groups for name in group["param_names"]]

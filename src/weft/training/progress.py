@@ -1,0 +1,173 @@
+"""What a run shows while it goes, all on stderr: a live bar on a terminal, plain lines elsewhere.
+
+`Progress` itself is silent; it is also what another front end (a page, a notebook) implements.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+PLAIN_SECONDS = 10.0  # between two lines without a terminal
+SMOOTHING = 0.98  # of the shown loss and speed; the log has them raw
+
+
+class Progress:
+    """Silent. Called in this order: message*, preparing*, start, (step, evaluated?)*, finish."""
+
+    def message(self, text: str) -> None:
+        """One line for the user."""
+
+    def preparing(self, done: int, total: int) -> None:
+        """Bytes of the text that are tokenized."""
+
+    def start(self, step: int, steps: int) -> None:
+        """Training begins after `step` of `steps`."""
+
+    def step(self, record: Mapping[str, Any]) -> None:
+        """A step is done; `record` is a line of metrics.jsonl."""
+
+    def evaluated(self, record: Mapping[str, Any], sample: str) -> None:
+        """`record` has a val_loss; `sample` is text from the model, or empty."""
+
+    def finish(self) -> None:
+        """Training ended, by itself or not; called once more is harmless."""
+
+
+class PlainProgress(Progress):
+    """One line every ten seconds and at each evaluation, without colour or cursor moves."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.steps, self._last = 0, time.monotonic()
+        self._smooth = Smooth()
+
+    def message(self, text: str) -> None:
+        self._print(text)
+
+    def preparing(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._print(f"tokenizing: {100 * done / max(1, total):.0f} %")
+
+    def start(self, step: int, steps: int) -> None:
+        self.steps, self._last = steps, time.monotonic()
+
+    def step(self, record: Mapping[str, Any]) -> None:
+        self._smooth.add(record)
+        if time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._print(self._line(record))
+
+    def evaluated(self, record: Mapping[str, Any], sample: str) -> None:
+        self._print(self._line(record))
+        if sample:
+            self._print("\n".join(f"  | {line}" for line in sample.splitlines()))
+
+    def _line(self, record: Mapping[str, Any]) -> str:
+        return f"step {record['step']}/{self.steps}  {self._smooth.text(record, self.steps)}"
+
+    def _print(self, text: str) -> None:
+        self._last = time.monotonic()
+        print(
+            text.encode(self.stream.encoding or "utf-8", "replace").decode(
+                self.stream.encoding or "utf-8", "replace"
+            ),
+            file=self.stream,
+            flush=True,
+        )
+
+
+class Smooth:
+    """Running means of loss and seconds per step, and the line that shows them."""
+
+    def __init__(self) -> None:
+        self._sums = {"train_loss": 0.0, "step_seconds": 0.0, "tokens_per_second": 0.0}
+        self._weight = 0.0
+        self._val_loss: float | None = None
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        self._weight = SMOOTHING * self._weight + (1 - SMOOTHING)
+        for key in self._sums:
+            value = float(record.get(key) or 0.0)
+            self._sums[key] = SMOOTHING * self._sums[key] + (1 - SMOOTHING) * value
+
+    def text(self, record: Mapping[str, Any], steps: int) -> str:
+        self._val_loss = record.get("val_loss", self._val_loss)
+        mean = {key: total / (self._weight or 1.0) for key, total in self._sums.items()}
+        parts = [f"loss {mean['train_loss']:.3f}"]
+        if self._val_loss is not None:
+            parts.append(f"val {self._val_loss:.3f}")
+        parts.append(f"{mean['tokens_per_second']:,.0f} tokens/s")
+        parts.append(f"eta {clock((steps - record['step']) * mean['step_seconds'])}")
+        return "  ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """1:05 or 2:03:04."""
+    minutes, s = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{s:02}" if hours else f"{minutes}:{s:02}"
+
+
+class RichProgress(Progress):
+    """A live bar; messages and samples scroll above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        self._console = Console(file=stream, highlight=False)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=self._console,
+            refresh_per_second=4,  # the drawing thread shares the GIL with training
+        )
+        self._task: Any = None
+        self._steps = 0
+        self._smooth = Smooth()
+
+    def message(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    def preparing(self, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task("tokenizing", total=total, figures="")
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+
+    def start(self, step: int, steps: int) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._steps = steps
+        self._task = self._bar.add_task("training", total=steps, completed=step, figures="")
+        self._bar.start()
+
+    def step(self, record: Mapping[str, Any]) -> None:
+        self._smooth.add(record)
+        figures = self._smooth.text(record, self._steps)
+        self._bar.update(self._task, completed=record["step"], figures=figures)
+
+    def evaluated(self, record: Mapping[str, Any], sample: str) -> None:
+        self.step(record)
+        self.message(f"step {record['step']}  val loss {record['val_loss']:.4f}")
+        if sample:
+            self._console.print(sample, markup=False, style="dim")
+
+    def finish(self) -> None:
+        self._bar.stop()
+
+
+def choose_progress(stream: TextIO | None = None) -> Progress:
+    """A live bar when `stream` (stderr) is a terminal that can, else plain lines."""
+    stream = sys.stderr if stream is None else stream
+    if stream is None:
+        return Progress()
+    if stream.isatty() and os.environ.get("TERM") != "dumb":
+        return RichProgress(stream)
+    return PlainProgress(stream)

@@ -1,0 +1,33 @@
+"""What a run comes to: the object that `weft train --json` prints."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Figures of a whole run, over all its resumptions."""
+
+    steps: int
+    """Optimiser steps."""
+    tokens: int
+    """Training tokens seen."""
+    seconds: float
+    """Wall time of training and of the evaluations on the way."""
+    train_loss: float
+    """Mean of the last 100 logged steps."""
+    val_loss: float
+    """Of the last weights, on the whole validation split, in windows that do not overlap."""
+    best_val_loss: float
+    """Of the best checkpoint, on the same; the best was chosen on the batches used on the way."""
+    tokens_per_second: float
+    """Of training steps alone, in this process; 0 where there were none."""
+    checkpoint: str
+    """Folder of the last checkpoint."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,195 @@
+"""A run, ready to train: begun in a new folder, or taken up from its last good checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from weft.checkpoint import Checkpoint, RunFolder, latest_checkpoint
+from weft.config import ModelConfig, TrainConfig, from_dict, read_toml, to_dict, write_toml
+from weft.data import Dataset, check_long_enough
+from weft.errors import CheckpointError, ConfigError
+from weft.models import GPT
+from weft.random import Generator
+from weft.training import precision
+from weft.training.memory import check_memory
+from weft.training.optimization import Optimization, default_learning_rate
+from weft.training.preparation import Source, check_same_data, fingerprint, reopen
+from weft.training.progress import Progress
+
+# What decides the data and its order cannot change half-way; the rest of the options can.
+FIXED = ("data", "tokenizer", "vocab_size", "val_fraction", "seed")
+
+
+@dataclass
+class Session:
+    """Everything a loop needs; `state` is what the last checkpoint noted (empty at the start)."""
+
+    run: RunFolder
+    config: TrainConfig
+    model_config: ModelConfig
+    tokenizer: Any
+    dataset: Dataset
+    model: Any
+    optimization: Optimization
+    progress: Progress
+    step: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+    @functools.cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What checkpoints note of the data."""
+        return fingerprint(self.dataset)
+
+    @property
+    def dtype(self) -> Any:
+        """The compute precision; None for float32."""
+        return precision.dtype_of(self.config.precision)
+
+    def fix_steps(self, steps: int) -> None:
+        """Set the length of the run, and what follows from it, and write config.toml."""
+        self.config = resolve(dataclasses.replace(self.config, steps=steps))
+        self.optimization.config = self.config
+        self.write_config()
+
+    def write_config(self) -> None:
+        """config.toml: all options, resolved, and what was changed when resuming."""
+        from weft import __version__
+
+        values: dict[str, Any] = {"weft": __version__, "train": to_dict(self.config)}
+        values["model"] = to_dict(self.model_config)
+        if self.changes:
+            values["changes"] = self.changes
+        write_toml(self.run.config_path, values)
+
+
+def begin(
+    run: RunFolder, config: TrainConfig, model_options: Mapping[str, Any], progress: Progress
+) -> Session:
+    """A new run. The caller holds the lock; config.toml is not written yet."""
+    source = Source(config)
+    tokenizer = source.tokenizer()
+    options = {**model_options, "vocab_size": tokenizer.vocab_size}
+    model_config = from_dict(ModelConfig, options, "model")
+    config = resolve(config, model_config.n_embd)
+    check_memory(model_config, config)
+    dataset = source.dataset(tokenizer, run, progress)
+    check_long_enough(dataset, model_config.block_size)
+    model = GPT(model_config, Generator(config.seed))
+    optimization = Optimization(model, config)
+    return Session(run, config, model_config, tokenizer, dataset, model, optimization, progress)
+
+
+def take_up(
+    run: RunFolder,
+    changes: Mapping[str, Any],
+    model_options: Mapping[str, Any],
+    progress: Progress,
+) -> Session:
+    """The run in its folder, from its last good checkpoint, or from step 0 if it has none."""
+    stored = read_toml(run.config_path)
+    before = from_dict(TrainConfig, stored.get("train", {}), f"{run.config_path} [train]")
+    model_config = from_dict(ModelConfig, stored.get("model", {}), f"{run.config_path} [model]")
+    _refuse_changes(model_options, to_dict(model_config), "the model", run)
+    config = _changed(before, changes, run)
+    checkpoint = latest_checkpoint(run)
+    if checkpoint is not None:
+        _refuse_changes(to_dict(model_config), checkpoint.config, "the model", run)
+    check_memory(model_config, config)
+    tokenizer, dataset = reopen(config, run)
+    check_long_enough(dataset, model_config.block_size)
+    model = GPT(model_config, Generator(config.seed))
+    session = Session(
+        run, config, model_config, tokenizer, dataset, model, Optimization(model, config), progress
+    )
+    session.changes = list(stored.get("changes", []))
+    if checkpoint is not None:
+        _load(session, checkpoint)
+    _note_changes(session, before)
+    return session
+
+
+def resolve(config: TrainConfig, n_embd: int | None = None) -> TrainConfig:
+    """The configuration with nothing left open, as far as it can be known now."""
+    values: dict[str, Any] = {"precision": precision.resolve(config.precision)}
+    if config.learning_rate is None and n_embd is not None:
+        values["learning_rate"] = default_learning_rate(n_embd)
+    if config.steps is not None and config.warmup_steps is None:
+        values["warmup_steps"] = min(100, config.steps // 10)
+    return dataclasses.replace(config, **values)
+
+
+def _changed(before: TrainConfig, changes: Mapping[str, Any], run: RunFolder) -> TrainConfig:
+    """`before` with `changes`; a value that was derived from a changed one is derived again."""
+    stored = to_dict(before)
+    fixed = {key: changes[key] for key in FIXED if key in changes}
+    if _same_path(fixed.get("data"), before.data):
+        fixed["data"] = before.data
+    _refuse_changes(fixed, {**dict.fromkeys(FIXED), **stored}, "the data", run)
+    values = {**stored, **changes, "data": before.data}
+    if "learning_rate" in changes and "min_learning_rate" not in changes:
+        values.pop("min_learning_rate", None)
+    return resolve(from_dict(TrainConfig, values, "train"))
+
+
+def _same_path(data: Any, before: str) -> bool:
+    return data is not None and os.path.realpath(str(data)) == os.path.realpath(before)
+
+
+def _refuse_changes(
+    wanted: Mapping[str, Any], stored: Mapping[str, Any], what: str, run: RunFolder
+) -> None:
+    differences = [
+        f"{key} {stored.get(key)} is now {value}"
+        for key, value in wanted.items()
+        if stored.get(key) != value
+    ]
+    if differences:
+        raise ConfigError(
+            f"{what} of a run cannot change: {', '.join(differences)}; {run.path}; "
+            "leave these options out, or train a new run in another --out"
+        )
+
+
+def _load(session: Session, checkpoint: Checkpoint) -> None:
+    check_same_data(session.dataset, checkpoint.state.get("data"), session.run)
+    try:
+        session.model.load_state_dict(checkpoint.model)
+    except RuntimeError as error:
+        reason = " ".join(line.strip() for line in str(error).splitlines()[1:])[:200]
+        raise CheckpointError(
+            f"the weights do not fit the model: {reason}; {checkpoint.path}; use another checkpoint"
+        ) from error
+    session.optimization.load_state(checkpoint.optimizer)
+    session.step, session.state = checkpoint.step, checkpoint.state
+
+
+def _note_changes(session: Session, before: TrainConfig) -> None:
+    """Write down and show which options are not what they were."""
+    old, new = to_dict(before), to_dict(session.config)
+    for key in {**old, **new}:
+        if old.get(key) != new.get(key) and key != "out":
+            change = {"step": session.step, "option": key}
+            change |= {"old": old.get(key, "none"), "new": new.get(key, "none")}
+            session.changes.append(change)
+            session.progress.message(
+                f"changed at step {session.step}: {key} {change['old']} -> {change['new']}"
+            )
+
+
+def state_of(session: Session, step: int, **figures: Any) -> dict[str, Any]:
+    """state.json of a checkpoint at `step`."""
+    from weft import __version__
+
+    return {
+        "step": step,
+        **figures,
+        "train": to_dict(session.config),
+        "data": session.fingerprint,
+        "weft": __version__,
+    }

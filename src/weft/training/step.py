@@ -1,0 +1,111 @@
+"""One optimisation step: gradients of all micro-batches together, a finite check, clipping.
+
+The loss of a step is the sum over all its targets divided by their number, whatever the shapes of
+its micro-batches: not the mean of means, which weighs short micro-batches too much.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.data import batch
+from weft.errors import NonFiniteError
+from weft.kernels import active
+from weft.nn import functional as F
+from weft.nn.clip_grad import TINY, total_norm
+from weft.training.precision import computing_in
+
+IGNORED = -100  # a target that does not count
+MicroBatch = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def micro_batches(
+    tokens: NDArray[Any], step: int, seed: int, batch_size: int, accumulate: int, block_size: int
+) -> list[MicroBatch]:
+    """The step's batch of batch_size x accumulate rows, cut into `accumulate` of batch_size."""
+    x, y = batch(tokens, step, seed, batch_size * accumulate, block_size)
+    cuts = range(0, len(x), batch_size)
+    return [(x[i : i + batch_size], y[i : i + batch_size]) for i in cuts]
+
+
+def gradients(model: Any, batches: Sequence[MicroBatch], dtype: Any = None) -> float:
+    """Add the gradient of the mean loss over all targets of all micro-batches; returns that loss.
+
+    Micro-batches may differ in rows and length; targets that are `IGNORED` do not count.
+    """
+    count = sum(int((y != IGNORED).sum()) for _, y in batches)
+    total = 0.0
+    for x, y in batches:
+        with computing_in(dtype):
+            logits = model(x)  # (B, T, V)
+            rows = logits.reshape(y.size, logits.shape[-1])
+            loss = F.cross_entropy(rows, y.reshape(-1), reduction="sum")
+        (loss * (1.0 / count)).backward()
+        total += float(loss.item())
+    return total / count
+
+
+def clip(model: Any, largest: float) -> float:
+    """The global norm of the gradient; the gradient is scaled down to norm `largest` if above.
+
+    0 does not scale. A norm that is not finite is returned and scales nothing.
+    """
+    arrays = [p.grad.array for p in model.parameters() if p.grad is not None]
+    norm = total_norm(arrays, 2.0)
+    if largest and math.isfinite(norm) and norm > largest:
+        for array in arrays:
+            active.scale_(array, largest / (norm + TINY))
+    return norm
+
+
+def check_finite(model: Any, loss: float, norm: float, step: int, where: str) -> None:
+    """Raise `NonFiniteError` that names the step and the first parameter that is NaN or infinite.
+
+    Called before the update, so the weights are still those of the step before.
+    """
+    if math.isfinite(loss) and math.isfinite(norm):
+        return
+    found = first_not_finite(model)
+    what = (
+        f"the loss is {loss:g}" if not math.isfinite(loss) else f"the gradient's norm is {norm:g}"
+    )
+    raise NonFiniteError(
+        f"{what} at step {step}, first in {found}; {where}; the last checkpoint is good: "
+        "lower --learning-rate or use --precision float32, and --resume"
+    )
+
+
+def check_weights(model: Any, step: int, where: str) -> None:
+    """Raise `NonFiniteError` when a weight is NaN or infinite, before it reaches a checkpoint."""
+    for name, parameter in model.named_parameters():
+        if not _finite(parameter.array):
+            raise NonFiniteError(
+                f"the weights of {name} are not finite after step {step}; {where}; "
+                "the last checkpoint is good: lower --learning-rate, and --resume"
+            )
+
+
+def first_not_finite(model: Any) -> str:
+    """Where NaN or infinity is: weights first, because they spoil every gradient."""
+    named = list(model.named_parameters())
+    for name, parameter in named:
+        if not _finite(parameter.array):
+            return f"the weights of {name}"
+    for name, parameter in reversed(named):  # the backward pass meets the last ones first
+        if parameter.grad is not None and not _finite(parameter.grad.array):
+            return f"the gradient of {name}"
+    return "the logits"
+
+
+def _finite(array: NDArray[Any]) -> bool:
+    return bool(np.isfinite(array).all())
+
+
+def step_seed(seed: int, step: int) -> int:
+    """32 bits that seed the dropout of a step: a function of both, so no state is saved."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
