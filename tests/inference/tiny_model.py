@@ -35,7 +35,7 @@ def save_run(path, loaded, losses=(2.0,)):
         save_checkpoint(
             run,
             100 * i,
-            config={"model": to_dict(loaded.config)},
+            config=to_dict(loaded.config),
             tokenizer_json=loaded.tokenizer.to_json(),
             model=arrays,
             optimizer={},

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import re
 import sys
 import textwrap
 import types
@@ -36,6 +37,11 @@ Json = Annotated[
 def positional(metavar: str) -> Any:
     """Marks a field as an argument without `--`; "[NAME]" is one that may be left out."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=""), tyro.conf.Positional
+
+
+def flag() -> Any:
+    """Marks a switch that is off unless it is given; it has no `--no-` form."""
+    return tyro.conf.arg(help_behavior_hint=""), tyro.conf.FlagCreatePairsOff
 
 
 def off(metavar: str) -> Any:
@@ -68,9 +74,10 @@ def parse(options: type[T], argv: Sequence[str], program: str) -> T | None:
 
 
 def _tidy_help(text: str) -> str:
-    """No trailing blanks, and no line of more than 80 characters."""
+    """No trailing blanks, no line of more than 80 characters, no gaps between options."""
     lines = [line.rstrip() for line in text.rstrip().splitlines()]
-    return "\n".join(textwrap.fill(line, 80) if len(line) > 80 else line for line in lines)
+    short = [textwrap.fill(line, 80) if len(line) > 80 else line for line in lines]
+    return re.sub(r"\n\n(?=  \S)", "\n", "\n".join(short))
 
 
 def _one_line_error(box: str, program: str) -> str:
@@ -104,29 +111,36 @@ def _is_positional(hint: Any) -> bool:
     return tyro.conf.Positional in getattr(hint, "__metadata__", ())
 
 
-def options_of(config: Any, leave_out: Collection[str] = ()) -> list[tuple[str, Any, Any]]:
-    """Fields for `dataclasses.make_dataclass`: those of `config`, each with its own docstring."""
+def options_of(
+    config: Any, leave_out: Collection[str] = (), unset: bool = False
+) -> list[tuple[str, Any, Any]]:
+    """Fields for `dataclasses.make_dataclass`: those of `config`, each with its own docstring.
+
+    With `unset` every default is None, "not given"; the help still shows the default of `config`.
+    """
     hints, docs = typing.get_type_hints(config), field_docs(config)
     fields = []
     for field in dataclasses.fields(config):
         if field.name not in leave_out:
-            kind = _option_type(hints[field.name], field.default, docs.get(field.name, ""))
-            fields.append((field.name, kind, dataclasses.field(default=field.default)))
+            kind = _option_type(hints[field.name], field.default, docs.get(field.name, ""), unset)
+            default = None if unset else field.default
+            fields.append((field.name, kind, dataclasses.field(default=default)))
     return fields
 
 
-def _option_type(hint: Any, default: object, doc: str) -> Any:
+def _option_type(hint: Any, default: object, doc: str, unset: bool) -> Any:
     """The type as tyro needs it. A default of None is explained by the docstring, not by "None"."""
-    if default is not None:
+    if default is not None and not unset:
         return Annotated[hint, tyro.conf.arg(help=doc)]
     plain = _without_none(hint)
+    shown = "" if default is None else f"(default: {default})"
     if plain is bool:
-        return Annotated[
-            Literal["true", "false"] | None,
-            tyro.conf.arg(help=doc, metavar="{true,false}", help_behavior_hint=""),
-        ]
-    metavar = {int: "INT", float: "FLOAT"}.get(plain, "TEXT")
-    return Annotated[plain | None, tyro.conf.arg(help=doc, metavar=metavar, help_behavior_hint="")]
+        plain = Literal["true", "false"]
+    metavar = {int: "INT", float: "FLOAT", str: "TEXT"}.get(plain)
+    metavar = metavar or "{" + ",".join(typing.get_args(plain)) + "}"
+    return Annotated[
+        plain | None, tyro.conf.arg(help=doc, metavar=metavar, help_behavior_hint=shown)
+    ]
 
 
 def _without_none(hint: Any) -> Any:

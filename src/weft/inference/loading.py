@@ -60,13 +60,10 @@ def load(
 
 
 def model_config(found: Checkpoint) -> ModelConfig:
-    """The section `model` of config.json. Raises `CheckpointError` if it cannot be one."""
-    where = found.path / "config.json"
-    values = found.config.get("model")
-    if not isinstance(values, dict):
-        raise CheckpointError(f"no section `model`; {where}; take another checkpoint")
+    """The configuration in config.json. Raises `CheckpointError` if it cannot be one."""
+    values = {key: value for key, value in found.config.items() if key != "format"}
     try:
-        return from_dict(ModelConfig, values, where=str(where))
+        return from_dict(ModelConfig, values, where=str(found.path / "config.json"))
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
 

@@ -1,0 +1,138 @@
+"""`weft train DATA`: train a model into a run folder, or go on with one."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from weft.cli import output
+from weft.cli.options import Json, flag, off, options_of, positional, values_of
+from weft.config import ModelConfig, TrainConfig
+from weft.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class _Train:
+    """Train a model on a text. Progress goes to stderr, and all else into a run folder.
+
+    Ctrl-C saves after the current step; --resume goes on from there, to the same bits as if it had
+    never stopped.
+
+    Example: weft train book.txt --minutes 10
+    """
+
+    data: Annotated[str, *positional("[DATA]")] = ""
+    """Text file, folder, - (stdin), token shards, or stories, pydocs, shakespeare."""
+    out: Annotated[str, off("FOLDER")] = ""
+    """Run folder; by default runs/NAME-1 for the text NAME.txt, or the next number free."""
+    resume: Annotated[bool, *flag()] = False
+    """Go on with the run in --out, or named as DATA; give only what is to change."""
+    overwrite: Annotated[bool, *flag()] = False
+    """Remove the run that is in --out first."""
+    json: Json = False
+
+
+Train: Any = dataclasses.make_dataclass(
+    "Train",
+    [
+        *options_of(TrainConfig, leave_out=["data", "out"], unset=True),
+        *options_of(ModelConfig, leave_out=["vocab_size"], unset=True),
+    ],
+    bases=(_Train,),
+    frozen=True,
+    namespace={"__doc__": _Train.__doc__},
+)
+
+
+def run(options: Any) -> None:
+    from weft.training import train
+
+    data, out = _places(options)
+    if options.overwrite:
+        remove_run(Path(out))
+    values = {**values_of(options, ModelConfig), **values_of(options, TrainConfig)}
+    values = {name: v for name, v in values.items() if name not in ("data", "out")}
+    with _hint_at_resuming(out):
+        result = train(data or None, out=out, resume=options.resume, **values)
+    if options.json:
+        output.result_json(result.to_dict())
+        return
+    rows = [
+        ("steps", f"{result.steps:,} ({result.tokens:,} tokens in {result.seconds:,.0f} s)"),
+        ("training loss", f"{result.train_loss:.4f}"),
+        ("validation loss", f"{result.val_loss:.4f} (best {result.best_val_loss:.4f})"),
+        ("speed", f"{result.tokens_per_second:,.0f} tokens per second"),
+        ("checkpoint", result.checkpoint),
+    ]
+    output.result(output.table(rows))
+    _next_commands(out)
+
+
+def _places(options: Any) -> tuple[str, str]:
+    """DATA and the run folder, with what was left out filled in."""
+    from weft.checkpoint import RunFolder
+
+    data, out = options.data, options.out
+    if options.resume and options.overwrite:
+        raise ConfigError("both --resume and --overwrite; weft train; give one of them")
+    if options.resume and not out:
+        if not data or not RunFolder(data).config_path.exists():
+            raise ConfigError("no run to go on with; weft train --resume; name it with --out")
+        return "", data
+    if not data and not options.resume:
+        raise ConfigError("no DATA given; weft train; name a text file, a folder or stories")
+    return data, out or free_folder(data)
+
+
+def free_folder(data: str) -> str:
+    """runs/<name of the data>-<first number that is free>."""
+    path = Path(data.removeprefix("builtin:"))
+    name = "stdin" if data == "-" else path.stem if path.is_file() else path.resolve().name
+    number = 1
+    while Path("runs", f"{name}-{number}").exists():
+        number += 1
+    return str(Path("runs", f"{name}-{number}"))
+
+
+def remove_run(path: Path) -> None:
+    """Remove what a run has left in its folder, and nothing else. No other run may hold it."""
+    import shutil
+
+    from weft.checkpoint import RunFolder
+
+    folder = RunFolder(path)
+    if not folder.is_used():
+        return
+    with folder.lock():
+        folder.config_path.unlink(missing_ok=True)  # first: what remains is not a run to resume
+        folder.metrics_path.unlink(missing_ok=True)
+        for inside in (folder.checkpoints_path, folder.data_path):
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside)
+
+
+@contextmanager
+def _hint_at_resuming(out: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if Path(out, "checkpoints").is_dir():
+            output.note(f"weft: go on with: weft train --resume --out {shlex.quote(out)}")
+        raise
+
+
+def _next_commands(out: str) -> None:
+    name = shlex.quote(out)
+    output.note(
+        f"\nNext:  weft generate {name} --seed 1\n"
+        f"       weft info {name}\n"
+        f"       weft train --resume --out {name} --steps MORE"
+    )
+
+
+COMMANDS: dict[str, Any] = {"": (Train, run)}
