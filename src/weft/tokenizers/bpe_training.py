@@ -86,9 +86,9 @@ class _Chains:
         while self.heap:
             negative, left, right = heappop(self.heap)
             count = self.count.get((left, right), 0)
-            if count == -negative:
+            if count == -negative != 0:
                 return left, right
-            if count > 0:
+            if count:
                 heappush(self.heap, (-count, left, right))
         return None
 

@@ -91,7 +91,7 @@ def check_slots(document: Mapping[str, Any], slots: Slots, where: str) -> None:
         part = document.get(slot)
         if part is None and None in types:
             continue
-        kind = part.get("type") if isinstance(part, dict) else part
+        kind = part.get("type", part) if isinstance(part, dict) else part
         if not isinstance(part, dict) or not isinstance(kind, str) or kind not in types:
             supported = ", ".join(name or "null" for name in types)
             unsupported(f"{slot} {shown(kind)}", where, supported)

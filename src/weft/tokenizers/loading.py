@@ -9,7 +9,7 @@ from weft.errors import ConfigError
 from weft.tokenizers import gpt2_files, hugging_face
 from weft.tokenizers.bpe import BPETokenizer
 from weft.tokenizers.characters import CharacterTokenizer
-from weft.tokenizers.strict_json import read_bounded
+from weft.tokenizers.strict_json import printable, read_bounded
 from weft.tokenizers.tokenizer import Tokenizer
 from weft.tokenizers.vocabulary import BPEParts, CharacterParts
 
@@ -25,7 +25,8 @@ def load_tokenizer(path: str | PathLike[str]) -> Tokenizer:
         return _load(Path(path))
     except OSError as error:
         raise ConfigError(
-            f"cannot read the tokenizer: {error.strerror}; {path}; check the path and its rights"
+            f"cannot read the tokenizer: {error.strerror}; {printable(path)}; "
+            "check the path and its rights"
         ) from None
 
 
@@ -46,8 +47,8 @@ def _load(path: Path) -> Tokenizer:
         if (path / pair[0]).exists():
             return _load_gpt2(path, pair)
     raise ConfigError(
-        f"no tokenizer.json, encoder.json + vocab.bpe or vocab.json + merges.txt; in {path}; "
-        "give a folder that has one of them"
+        "no tokenizer.json, encoder.json + vocab.bpe or vocab.json + merges.txt; in "
+        f"{printable(path)}; give a folder that has one of them"
     )
 
 

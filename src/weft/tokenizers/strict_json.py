@@ -29,7 +29,12 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 def malformed(what: str, where: str, do: str = "get an intact copy of the file") -> NoReturn:
     """Raise MalformedFileError with the one line that users see."""
-    raise MalformedFileError(f"{what}; {where}; {do}")
+    raise MalformedFileError(f"{what}; {printable(where)}; {do}")
+
+
+def printable(path: object) -> str:
+    """A path for a message: one line, without control characters."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
 
 
 def shown(value: object, length: int = 60) -> str:
@@ -54,7 +59,9 @@ def first_repeated(items: Iterable[_T]) -> _T:
 def read_bounded(path: Path) -> bytes:
     """The bytes of a regular file of at most MAX_BYTES."""
     if not path.is_file():
-        raise ConfigError(f"no such file; {path}; give the path of a tokenizer file or folder")
+        raise ConfigError(
+            f"no such file; {printable(path)}; give the path of a tokenizer file or folder"
+        )
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
