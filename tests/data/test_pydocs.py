@@ -52,12 +52,14 @@ def test_documents_of_a_small_library(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(
         'class C(dict):\n    """A class, described\n\n      in two lines, indented.\n    """\n'
         '    def f(self, x=1):\n        """Short."""\n'
-        '    def g(self, *, y: int = 2) -> int:\n        """What g does with its argument y: it adds."""\n'
+        "    def g(self, *, y: int = 2) -> int:\n"
+        '        """What g does with y: it adds it to the sum."""\n'
         '    def _h(self):\n        """Private, and therefore not part of the text."""\n'
     )
     assert list(pydocs.texts(tmp_path)) == [
         "class a.C(dict)\n===============\n\nA class, described\n\nin two lines, indented.\n\n",
-        "a.C.g(self, *, y: int=2)\n========================\n\nWhat g does with its argument y: it adds.\n\n",
+        "a.C.g(self, *, y: int=2)\n========================\n\n"
+        "What g does with y: it adds it to the sum.\n\n",
         "module b\n========\n\nWhat b is for, in enough words to be kept.\n\n",
     ]
 

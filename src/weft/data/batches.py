@@ -53,20 +53,17 @@ def validation_batches(
     Batches are (B, T); a last batch may have fewer rows, and the remaining tokens come as one
     shorter window. With `max_batches`, that many batches spread evenly over the text.
     """
-    full = (len(tokens) - 1) // block_size  # whole windows
+    targets = max(len(tokens) - 1, 0)
+    full, rest = divmod(targets, block_size)  # whole windows, and what is left
     spans = [
         (first * block_size, min(batch_size, full - first), block_size)
         for first in range(0, full, batch_size)
     ]
-    rest = (len(tokens) - 1) % block_size
     if rest:
         spans.append((full * block_size, 1, rest))
-    chosen = range(len(spans))
     if max_batches is not None and max_batches < len(spans):
-        places = [i * len(spans) // max_batches for i in range(max_batches)]
-    else:
-        places = list(chosen)
-    for start, rows, length in (spans[i] for i in places):
+        spans = [spans[i * len(spans) // max_batches] for i in range(max_batches)]
+    for start, rows, length in spans:
         x = tokens[start : start + rows * length].astype(np.int64).reshape(rows, length)
         y = tokens[start + 1 : start + 1 + rows * length].astype(np.int64).reshape(rows, length)
         yield x, y

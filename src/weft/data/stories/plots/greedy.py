@@ -1,0 +1,73 @@
+"""Somebody gathers more than can be carried, loses it, and is helped by those who got nothing."""
+
+from weft.data.stories import scenes
+from weft.data.stories.teller import Teller
+
+FRAMES = """
+@greedy.find
+There the bushes were full of {fruit}, more than anyone had ever seen.
+And there {g} found {fruit}. There were hundreds of them!
+@greedy.mine
+"I saw them first!" cried {a!}. "They all belong to me."
+{a} spread out {a.his} arms. "Mine!" {a.he} said.
+@greedy.ask
+"May I have a few?" asked {b!}. "Get your own," said {a!}.
+"Could you spare one?" asked {b!}. "No," said {a!}, "I need them all."
+@greedy.fill
+{a} filled {x} to the top, and then {a.he} filled {a.his} hat and both pockets.
+{a} picked until {x} was full, and then {a.he} went on picking.
+@greedy.heavy
+{x} was so heavy that {a} could hardly lift it. {a.He} panted and puffed up the hill.
+Step by step {a} dragged {x} along. {a.His} arms grew longer and longer.
+@break.basket
+Halfway home there was a crack. {x} {x.breaks}, and everything rolled down the hill.
+Then it happened: {x} {x.breaks}. The {fruit} rolled away in all directions.
+@greedy.gone
+{a} ran after them, but {a.he} could not catch them all. {a.He} sat down and cried.
+In a moment, everything was gone. {a} stood there with empty hands.
+@greedy.help
+{b} could have laughed. But {b.he} put down {b.his} own bag and began to pick up what was left.
+Then somebody knelt down beside {a.him}. It was {b!}. Without a word {b.he} helped to gather them.
+@greedy.why
+"Why do you help me?" asked {a!}. "I did not give you anything."
+{a} felt ashamed. "I was not nice to you," {a.he} said.
+@greedy.because
+"Because you need it," said {b!}.
+"Because you are my friend," said {b!}, "on good days and on bad days."
+@greedy.share
+{a} counted out what they had found. "Half is yours," {a.he} said. And because it was so easy, {a.he} gave some to the birds as well.
+There was still enough for two. {a} gave {b!} the bigger part, and this time nobody had to ask.
+@greedy.bake
+At home {m!} made jam out of them, one glass for {a!} and one glass for {b!}.
+In the evening there was a big cake, and everybody was invited.
+@lesson.greedy
+Whoever wants to hold everything in the end holds nothing.
+After that, {a} only took as much as {a.he} could carry.
+"Half a basket is lighter," said {a!}, "and it tastes better too."
+{a} never forgot who had knelt down beside {a.him}.
+"""
+
+FRUITS = "blackberries|hazelnuts|wild plums|chestnuts|blueberries|small red apples".split("|")
+
+
+def plot(s: Teller) -> None:
+    scenes.introduce(s, "greedy")
+    s.paragraph()
+    x = s.roles["x"] = scenes.Thing(
+        "basket", s.draw.pick(("round", "brown", "old")), breaks="lost its bottom"
+    )
+    s.roles.update(fruit=s.draw.pick(FRUITS), season="autumn")
+    s.roles["when"] = s.draw.pick(
+        ("One autumn morning", "One bright day in autumn", "Late in the summer")
+    )
+    s.world.holder[x], s.world.broken[x] = s.roles["a"], False
+    scenes.set_out(s, s.place("open"))
+    s.tell("greedy.find", "greedy.mine", "greedy.ask")
+    s.paragraph()
+    s.tell("greedy.fill", "greedy.heavy", "break.basket", "greedy.gone")
+    s.paragraph()
+    s.tell("greedy.help", "greedy.why", "greedy.because", "greedy.share")
+    s.maybe(0.5, "greedy.bake")
+    s.roles["fruittitle"] = s.roles["fruit"].title()
+    s.call("Too Many {fruittitle}", "The Full Basket", "All Mine", "{a!} Wants Everything")
+    scenes.close(s, "lesson.greedy")

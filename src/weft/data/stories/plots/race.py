@@ -1,0 +1,96 @@
+"""A race between a proud one and a steady one; what happens on the way decides it."""
+
+from weft.data.stories import scenes
+from weft.data.stories.teller import Teller
+
+FRAMES = """
+@race.boast
+{b} was fast, and {b.he} told everybody about it. "Nobody can beat me," {b.he} said.
+"I am the fastest {b.kind} in {town}," said {b!}, every day and twice on Sundays.
+@race.dare
+{when}, {b} had an idea. "Let us have a race," {b.he} said, "from here {p.to}. Or are you afraid?"
+{when}, {b} laughed at {a!}. "You walk like a snail! Shall we race {p.to}?" {b.he} asked.
+@race.yes
+{a} was not fast. But {a.he} said, "All right. I will do my best."
+"I will try," said {a!}, although {a.his} knees were soft.
+@race.start
+"Ready, set, go!" called the others, and {b} shot away like an arrow.
+A leaf fell to the ground. That was the sign, and off they went. {b} was far ahead at once.
+@race.steady
+{a} ran step by step, not fast, but without stopping.
+{a} found {a.his} own speed and kept to it.
+@race.nap
+{b} looked back. {a} was nowhere to be seen. "I have time for a nap," {b.he} yawned, and {b.he} lay down in the shade.
+{b} saw some ripe berries beside the path. "I have plenty of time," {b.he} said, and {b.he} sat down and ate, and ate, and fell asleep.
+@race.pass
+{a} came by and saw {b!} asleep. {a.He} went on quietly, step by step.
+While {b} snored, {a} ran past on the soft grass.
+@race.wake
+When {b} woke up, {a.he} was just crossing the line. The others cheered.
+{b} woke up with a start and ran like the wind. Too late! {a} was there already.
+@race.fall
+But {b} looked back once too often, tripped over a root and fell. "My foot!" {b.he} cried.
+But at the bend {b} slipped on wet leaves and rolled into a ditch. {b.He} could not get out alone.
+@race.choose
+{a} came running. {a.He} could win now. But {a.he} stopped.
+Now the way was free for {a!}. {a} looked at the finish, and then {a.he} looked at {b!}.
+@race.help
+"Lean on me," said {a!}. And so they went on, slowly, arm in arm.
+{a} held out a hand and pulled {b!} up. "Come," {a.he} said, "it is not far."
+@race.both
+They crossed the line at the same moment, and the cheering was louder than ever before.
+In the end they had four legs and three good feet, and they came in together.
+@race.kindwin
+Because {a} had stopped on the way, {b} was far ahead. Then {d!} appeared beside the path. "Take the way under the hedge," it {d.voice}. "It is shorter."
+@race.kindend
+{a} slipped under the hedge, ran through the tall grass and came out right before the finish. {b} could not believe it.
+@race.hand
+{b} was silent for a moment. Then {b.he} held out {b.his} hand. "You were better today," {b.he} said.
+"Well done," said {b!}, and it was not easy for {b.him}. {a} smiled. "You run beautifully," {a.he} said. "Will you teach me?"
+@race.prize
+The prize was {x.a}. {a} cut it into two pieces and gave one to {b!}.
+The winner got {x.a}. "Let us eat it together," said {a!}.
+@race.thanks
+"You could have won," said {b!}. "I have won," said {a!}. "I have a friend."
+"Why did you stop?" asked {b!}. "Because you were lying there," said {a!}.
+@lesson.race
+After that, {b} never boasted again, or only very quietly.
+Slow feet can go far if they do not stop.
+Since then they run together every morning, one fast and one slow, and they wait for each other.
+{a} had learned that winning is nice, but a friend is nicer.
+"""
+
+
+def plot(s: Teller) -> None:
+    scenes.introduce(s, "patient", friend=False)
+    s.paragraph()
+    scenes.settle(s, s.place())
+    s.tell("race.boast")
+    s.tell("race.dare", "race.yes")
+    s.paragraph()
+    s.tell("race.start", "race.steady")
+    way = s.draw.pick(("nap", "fall", "kind"))
+    if way == "fall":
+        s.tell("race.fall", "race.choose")
+        s.paragraph()
+        s.tell("race.help", "race.both", "race.thanks")
+    else:
+        (nap if way == "nap" else kind)(s)
+        s.paragraph()
+        s.tell("race.hand")
+        s.tell("race.prize", x=scenes.treasure(s, "food"))
+    s.call("The Race", "Fast and Slow", "{a!} and {b!} Run a Race", "Step by Step")
+    scenes.close(s, "lesson.race")
+
+
+def nap(s: Teller) -> None:
+    s.tell("race.nap")
+    s.paragraph()
+    s.tell("race.pass", "race.wake")
+
+
+def kind(s: Teller) -> None:
+    s.roles["d"] = s.creature()
+    s.tell("kind.see", "kind.help", "kind.thanks")
+    s.paragraph()
+    s.tell("race.kindwin", "race.kindend")

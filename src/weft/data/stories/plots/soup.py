@@ -1,0 +1,81 @@
+"""A pot with nothing but water in it, and everyone adds a little."""
+
+from weft.data.stories import scenes, vocabulary
+from weft.data.stories.language import listed
+from weft.data.stories.teller import Teller
+
+FRAMES = """
+@soup.hungry
+It had been a bad year, and in {town} the cupboards were almost empty. Everybody hid what was left.
+It had rained for weeks, and nobody in {town} had much to eat. Each of them sat at home and was hungry alone.
+After the long winter, there was not much left in {town}. Everybody kept the door shut.
+@soup.stone
+{a} put a big pot in the middle of the square and filled it with water. Then {a.he} put a round stone into it.
+{when}, {a} lit a fire in front of the house, hung a pot over it and laid a smooth stone in the water.
+@soup.ask
+"What are you cooking?" asked {b!}. "Stone soup," said {a!}. "It is very good. It only needs a little something."
+{b} came closer. "A stone?" {b.he} asked. "You will see," said {a!}. "It is almost perfect."
+@soup.first
+"I have {one}," said {b!}, "only a small one." And in it went.
+{b} thought of {one} in {b.his} kitchen. {b.He} ran and brought it.
+@soup.second
+Then {t.meet} looked in. "Soup without {two}?" {t.he} said. "That will not do." And {t.he} brought some.
+{t.Intro} smelled the steam. "I might find {two}," {t.he} said, and {t.he} did.
+@soup.third
+{u.Intro} gave {three}, because {u.he} did not want to be the only one who gave nothing.
+"Well," said {u.meet}, "{three} would make it even better." And that went in too.
+@soup.refuse
+Only {c!}, the {c.kind}, stood at the window and did not come out. "I have nothing," {c.he} called.
+{c.Intro} shook {c.his} head. "I will not give anything," {c.he} said, and {c.he} closed the shutters.
+@soup.smell
+The soup began to smell so good that even the cat came.
+Soon it smelled of {all} all over {town}.
+@soup.eat
+Then they all sat around the fire and ate, and there was enough for everybody.
+They ate two bowls each, and the pot was still not empty.
+@soup.bring
+{a} filled a bowl and carried it to {c!}'s door. "It is hot," {a.he} said.
+"There is a bowl left," said {a!}, and {a.he} knocked at {c!}'s door.
+@soup.melt
+{c} ate without a word. Then {c.he} went to the cellar and came back with a whole cheese. "For tomorrow," {c.he} said.
+{c} took one spoonful, and {c.his} eyes became wet. The next day {c.he} was the first to bring something.
+@soup.secret
+"And what about the stone?" asked {b!}. "Oh," said {a!}, "we can use it again tomorrow."
+Later {b} fished out the stone. "It is still hard," {b.he} said. "It only brought us together," said {a!}.
+@lesson.soup
+Nobody had had enough for a soup, but all of them together had had enough for a feast.
+From then on, they cooked together once a week.
+The stone still lies beside the fire. It is ready, whenever somebody is hungry.
+A little from everyone is a lot.
+"""
+
+GOODS = "a carrot|an onion|a potato|a turnip|a cabbage|a leek".split("|")
+MORE = "salt|butter|beans|peas|barley|parsley|mushrooms".split("|")
+
+
+def plot(s: Teller) -> None:
+    scenes.introduce(s, s.draw.pick(("any", "any", "patient")))
+    s.paragraph()
+    c = s.roles["c"] = s.grown_up()
+    people = [p for p, _ in vocabulary.grown_ups(s.roles["world"]) if p is not c]
+    t = s.roles["t"] = s.draw.pick(people)
+    s.roles["u"] = s.draw.pick([p for p in people if p is not t])
+    one, two = s.draw.pick(GOODS), s.draw.pick(MORE)
+    three = s.draw.pick([m for m in MORE if m != two])
+    s.roles.update(one=one, two=two, three=three)
+    s.roles["all"] = listed([one.split()[1], two, three])
+    s.tell("soup.hungry")
+    s.tell("soup.stone", "soup.ask")
+    s.paragraph()
+    s.tell("soup.first", "soup.second", "soup.third")
+    stingy = s.draw.chance(0.5)
+    if stingy:
+        s.tell("soup.refuse")
+    s.tell("soup.smell")
+    s.paragraph()
+    s.tell("soup.eat")
+    if stingy:
+        s.tell("soup.bring", "soup.melt")
+    s.tell("soup.secret")
+    s.call("Stone Soup", "The Big Pot", "{a!}'s Soup", "A Little from Everyone")
+    scenes.close(s, "lesson.soup")

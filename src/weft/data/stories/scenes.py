@@ -1,0 +1,152 @@
+"""Scenes that plots share: the beginning, a kindness, something packed, a way out, the end.
+
+A kindness or a tool in the bag is told early and comes back when it is needed.
+"""
+
+from __future__ import annotations
+
+from weft.data.stories import vocabulary
+from weft.data.stories.teller import Draw, Teller
+from weft.data.stories.world import Person, Place, Thing
+
+MOTHER = Person("Mother", "she", "mother")
+HOME = Place("home", "at", forms={})
+HOME.forms.update(at="at home", to="home", the="home")
+TOWNS = {"village": ("Willow Town", "Brookside"), "forest": ("Fern Forest", "the Green Wood")}
+HOUSES = {
+    "village": ("in a yellow house by the river", "in a small house on a hill",
+                "at the end of a long lane", "next to the old mill"),
+    "forest": ("under the roots of a beech", "in a cozy burrow", "beside a big rock",
+               "near the edge of the forest"),
+}  # fmt: skip
+SEASONS = ("spring", "summer", "autumn")
+DAYS = {
+    "sunny": ("One sunny {part}", "One bright {season} {part}", "One warm {season} {part}",
+              "On a clear {season} {part}"),
+    "windy": ("One windy {part}", "On a windy {season} {part}",
+              "One {part}, when the wind was blowing hard"),
+    "cloudy": ("One cloudy {part}", "One quiet {season} {part}", "On a gray {season} {part}"),
+}  # fmt: skip
+
+
+def begin(s: Teller) -> None:
+    """Choose the world, the two main people and the day. Nothing is told yet."""
+    draw = s.draw
+    world = draw.pick(("village", "village", "forest"))
+    cast = vocabulary.children() if world == "village" else vocabulary.animals()
+    a = draw.pick(cast)
+    b = draw.pick([p for p in cast if p is not a and (world == "village" or p.kind != a.kind)])
+    s.roles.update(world=world, a=a, b=b, m=MOTHER)
+    s.roles["g"] = s.pair()
+    s.roles.update(town=draw.pick(TOWNS[world]), home=draw.pick(HOUSES[world]))
+    for person in (a, b, MOTHER):
+        s.world.where[person] = HOME
+    weather(s, draw.pick(("sunny", "sunny", "windy", "cloudy")))
+
+
+def weather(s: Teller, kind: str) -> None:
+    """Set season, weather and part of the day, and the phrases that name them."""
+    season, part = s.draw.pick(SEASONS), s.draw.pick(("morning", "afternoon"))
+    day = s.draw.pick(DAYS[kind]).format(season=season, part=part)
+    s.roles.update(season=season, weather=kind, part=part, day=day, when=day)
+
+
+def introduce(s: Teller, trait: str = "any", friend: bool = True) -> None:
+    """Tell who the hero is, and perhaps a habit that will come back at the end."""
+    draw = s.draw
+    words = vocabulary.TRAITS[trait].split("|")
+    s.roles["trait"] = draw.pick(words)
+    s.roles["atrait"] = ("an " if s.roles["trait"][0] in "aeiou" else "a ") + s.roles["trait"]
+    style = draw.pick(("plain", "plain", "plain", "day", "call"))
+    s.tell(f"intro.{s.roles['part'] if style == 'day' else style}")
+    if style == "day":
+        s.roles["when"] = f"That {s.roles['part']}"
+    if draw.chance(0.4):
+        habit, s.roles["echo"] = draw.pick(vocabulary.quirks())
+        s.say(habit)
+    if friend:
+        s.tell("friend")
+
+
+def settle(s: Teller, place: Place) -> None:
+    """Make `place` the place of the frames that follow."""
+    draw = s.draw
+    s.roles.update(p=place, spot=draw.pick(place.spots), sight=draw.pick(place.sights))
+
+
+def set_out(s: Teller, place: Place, alone: bool = False) -> None:
+    """Hero and friend go to `place`, and the paragraph looks around there."""
+    settle(s, place)
+    s.tell("go.out", a=s.roles["a"] if alone else s.roles["g"])
+    s.maybe(0.5, "sight")
+
+
+def prepare_help(s: Teller, need: str) -> None:
+    """Perhaps plant what will help later: a kindness to a small animal, or a tool in the bag."""
+    chance = s.draw.number()
+    if chance < 0.35 and has_creature(s, need):
+        s.roles["d"] = s.creature(need)
+        s.paragraph()
+        s.tell("kind.see", "kind.help", "kind.thanks")
+        s.maybe(0.4, "kind.smile")
+        s.paragraph()
+    elif chance < 0.6:
+        tools = [row for row in vocabulary.thing_rows("tool") if need in row[2]]
+        if tools:
+            s.roles["y"] = s.thing("tool", need)
+            s.tell("own.pack", x=s.roles["y"])
+
+
+def has_creature(s: Teller, need: str) -> bool:
+    return any(need in p.skills and p.kind not in s.kinds() for p in vocabulary.creatures())
+
+
+def solve(s: Teller, need: str) -> str:
+    """The way out of a difficulty; what was planted is used. Returns who or what it was."""
+    if "d" in s.roles:
+        s.tell("creature.back", f"solve.{need}.creature")
+        return "creature"
+    if "y" in s.roles:
+        noun = s.roles["y"].noun.split()[-1]
+        s.tell("tool.remember", f"solve.{need}.{noun}")
+        return "tool"
+    method = s.draw.pick(
+        [m for m in ("friend", "grown", "wits") if f"solve.{need}.{m}" in s.frames]
+    )
+    if method == "grown":
+        meet_grown_up(s, {"high": "ladder", "water": "net"}.get(need))
+    s.tell(f"solve.{need}.{method}")
+    return method
+
+
+def meet_grown_up(s: Teller, skill: str | None = None) -> None:
+    """`c`, a grown-up with `skill`, comes by."""
+    s.roles["c"] = s.grown_up(*([skill] if skill else []))
+    s.tell("meet.by")
+
+
+def thank(s: Teller, method: str) -> None:
+    s.tell({"creature": "thank.creature", "friend": "thank.friend", "grown": "thank.grown",
+            "tool": "thank.tool"}.get(method, "joy"))  # fmt: skip
+
+
+def close(s: Teller, *lessons: str) -> None:
+    """The end: perhaps a lesson of this plot, perhaps the habit of the beginning, an image."""
+    draw = s.draw
+    s.paragraph()
+    taught = bool(lessons) and draw.chance(0.7)
+    if taught:
+        s.tell(draw.pick(lessons))
+    if "echo" in s.roles:
+        s.say(s.roles["echo"])
+    elif not taught or draw.chance(0.5):
+        s.tell(draw.pick(("end.evening", "end.day", "end.mother")))
+
+
+def treasure(s: Teller, kind: str, *flags: str) -> Thing:
+    """A new thing of the hero's, as role x."""
+    s.roles["x"] = s.thing(kind, *flags)
+    return s.roles["x"]  # type: ignore[no-any-return]
+
+
+__all__ = ["Draw", "begin", "close", "introduce", "prepare_help", "set_out", "solve", "thank"]

@@ -1,0 +1,236 @@
+"""Who and what there is in the stories: the same people, animals, things and places in each.
+
+Every line is one entry, its fields divided by `|`; the stories are written in ASCII.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from weft.data.stories.world import Person, Place, Thing
+
+CHILDREN = """
+Tom he|Ben he|Sam he|Max he|Leo he|Finn he|Jack he|Hugo he|Omar he|Ravi he|Theo he|Felix he
+Mia she|Lily she|Anna she|Zoe she|Ella she|Nora she|Ruby she|Ivy she|Maya she|Rosa she|Lucy she
+Amina she
+"""
+
+ANIMALS = """
+Fenn he fox|Rusty she fox|Clover she rabbit|Thistle he rabbit|Pip he mouse|Nibs she mouse
+Bristle he hedgehog|Posy she hedgehog|Sorrel she squirrel|Acorn he squirrel|Bruno he bear
+Honey she bear|Olly he otter|Marnie she otter|Digby he mole|Velvet she mole|Birch he beaver
+Willa she beaver|Tansy she badger|Burr he badger
+"""
+
+# name | pronoun | kind | skills (what they mend, or what they can do) | where to be found
+GROWN_UPS = """
+Mr. Reed|he|carpenter|carve ladder|the workshop
+Mrs. Finch|she|tailor|sew|the tailor's shop
+Mrs. Bell|she|baker|bake|the bakery
+Mr. Moss|he|gardener|ladder grow|the garden
+Old Peter|he|fisherman|net sew|the harbor
+Grandma Rose|she|weaver|sew bake wise|the little blue house
+Grandpa Will|he|clock maker|glue carve wise|the house by the mill
+Miss Lark|she|teacher|glue wise|the school
+"""
+
+ELDERS = """
+Mr. Badger|he|carpenter|carve ladder|the house under the roots
+Mrs. Prickle|she|seamstress|sew|the burrow by the ferns
+Mrs. Brown|she|cook|bake|the warm cave
+Uncle Moss|he|gardener|grow ladder|the old garden
+Old Turtle|he|ferryman|net sew|the landing
+Grandmother Owl|she|storyteller|wise glue|the hollow tree
+Grandfather Toad|he|basket maker|glue wise carve|the mossy stone
+"""
+
+# kind | skills | how it moves | how it got into trouble | how it is helped | how it speaks
+CREATURES = """
+sparrow|high find guide|flew|had caught its foot in a piece of string|untied the string very gently|chirped
+robin|high find guide|flew|was tangled in a thorn bush|bent the thorns aside one by one|sang
+crow|high find water|flew|was so hungry that it could hardly fly|shared a piece of bread with it|cawed
+bee|find guide|flew|had fallen into a puddle|held out a leaf and let it climb up|buzzed
+moth|guide|flew|was stuck in a spider's web|freed it without tearing its wings|whispered
+beetle|narrow|crept|lay on its back and could not get up|turned it gently over|said
+cricket|narrow find|jumped|sat in the middle of the road, where wagons rolled|carried it into the soft grass|chirped
+lizard|narrow high find|ran|was trapped under a heavy stone|lifted the stone|whispered
+ant|find|ran|was trying to carry a crumb that was much too big|carried the crumb to the anthill|said
+frog|water|swam|had fallen into a bucket and could not get out|tipped the bucket over|croaked
+duckling|water|swam|was stuck in the thick reeds|pushed the reeds apart|peeped
+"""
+
+# noun | adjectives | flags | how it breaks | how it is mended
+THINGS = """
+kite|red blue yellow striped|fly toy|tore from end to end|sew
+ball|red green blue striped|roll toy float||
+boat|little white wooden|float toy|lost its mast|carve
+drum|red little tin|toy roll|got a hole in its skin|sew
+wagon|red little wooden|toy roll|lost a wheel|carve
+puppet|wooden painted funny|toy small|lost an arm|glue
+top|painted red wooden|toy small roll|cracked down the middle|glue
+flute|wooden silver little|small toy|broke in two|glue
+scarf|red green warm striped|fly wear|ripped on a nail|sew
+hat|green yellow straw blue|fly wear float|got a big hole|sew
+lantern|paper brass little|light|cracked|glue
+cup|blue painted china|small|fell into three pieces|glue
+umbrella|red yellow spotted|fly|tore along one side|sew
+sled|red wooden fast|roll|lost a runner|carve
+basket|round brown little|carry float|lost its handle|carve
+music box|silver painted old|small|stopped playing|glue
+picture book|thick blue old|small|lost three pages|glue
+"""
+
+TREASURES = """
+ring|silver golden thin|small
+key|brass rusty little|small
+marble|green blue glass|small roll
+button|shiny golden blue|small roll
+bell|silver little brass|small roll
+shell|pink white spotted|small
+coin|silver old shiny|small roll
+"""
+
+FOODS = """
+pear|ripe yellow|tree
+apple|red sweet|tree
+plum|purple ripe|tree
+honey cake|warm sweet|bake
+berry pie|warm purple|bake
+loaf of bread|warm fresh|bake
+nut cake|round sweet|bake
+"""
+
+TOOLS = """
+rope|long strong|high water
+lantern|brass little|guide find narrow
+net|green old|water
+stick|long strong|high water
+whistle|tin silver|guide
+spoon|long wooden|narrow
+ball of string|thick white|narrow
+"""
+
+# name | preposition | world | flags | hiding spots | sights
+PLACES = """
+the pond|at|both|water tree open|behind the reeds;under the willow;between two stones|The water was as smooth as glass.;A green frog sat on a lily pad and looked important.
+the meadow|in|both|open tree|in the tall grass;under a big leaf;beside the fence|The grass was so high that it tickled.;Butterflies danced above the flowers.
+the brook|by|both|water hill|between the roots;behind a mossy stone;under the ferns|The water giggled over the stones.;Small silver fish shot away from every shadow.
+the hill|on|both|hill open tree|behind a rock;in a rabbit hole;under a bush|From there you could see the whole valley.;The clouds looked close enough to touch.
+the old oak|under|both|tree narrow|between the roots;in a heap of leaves;inside a hollow branch|The oak was older than anyone could remember.;Its leaves whispered as if they knew a secret.
+the orchard|in|both|tree open|in the long grass;behind the ladder;under a basket|It smelled of apples and warm wood.;The trees stood in rows like children in a line.
+the beach|on|both|water open|in the sand;behind a rock;under the seaweed|Little waves ran up the sand and back again.;The sea was blue and wide and in no hurry.
+the stone wall|by|both|narrow hill|in a crack;behind a loose stone;under the ivy|The stones were warm from the sun.;A snail was crossing the top of the wall, very slowly.
+the market square|in|village|open narrow|behind the fountain;under a bench;beside a flower pot|It smelled of cheese and flowers.;Somebody was playing a fiddle.
+the playground|at|village|open tree narrow|under the slide;behind the swing;in the sandbox|The swings creaked softly.;The slide shone in the light.
+the bridge|by|village|water narrow|between two boards;behind a post;under the railing|The river hurried along below.;Boats passed under it now and then.
+the mill|by|village|water hill|behind a sack;under the steps;beside the wheel|The big wheel turned and dripped.;The air was white with flour.
+the clearing|in|forest|open tree|under a fern;behind a stump;in the moss|The light fell through the leaves in golden spots.;It was so still that you could hear a leaf fall.
+the berry patch|by|forest|open narrow|under the thorns;behind a thick leaf;in the grass|Everything smelled sweet.;The bushes were taller than a badger.
+the hollow log|beside|forest|narrow hill|inside the log;under the bark;behind a mushroom|Mushrooms grew on it like little steps.;It was dark and cozy inside.
+the waterfall|by|forest|water hill|behind a wet rock;under the ferns;between two stones|A small rainbow hung in the spray.;The water roared and sparkled.
+"""
+
+TRAITS = {
+    "any": "cheerful|curious|clever|lively|kind|dreamy|merry|gentle",
+    "shy": "shy|quiet|timid",
+    "proud": "proud|boastful",
+    "hasty": "hasty|impatient|restless",
+    "careless": "careless|forgetful|dreamy",
+    "timid": "timid|shy|careful",
+    "greedy": "greedy|stubborn",
+    "patient": "patient|steady|quiet",
+}
+
+# a habit | how it comes back at the end
+QUIRKS = """
+{a} hummed whenever {a.he} was happy.|{a} hummed all the way home.
+Whenever {a} was happy, {a.he} hummed a little tune.|That evening, {a} hummed until the stars came out.
+{a} counted everything: steps, clouds and even peas.|That night {a} tried to count the stars, and fell asleep at forty.
+{a} asked more questions than anyone else.|In bed, {a} had only one question left: "Can we do it again tomorrow?"
+{a} kept a smooth stone under {a.his} pillow for luck.|That night {a} patted the smooth stone under {a.his} pillow and slept well.
+{a} said good night to the moon every evening.|That night {a} had a lot to tell the moon.
+{a} had a little brother who wanted a new story every night.|That night {a.his} little brother got a new story, and every word of it was true.
+{a} loved to whistle with the birds.|On the way home, {a} whistled, and a bird answered.
+{a} drew the best thing of every day in a small book.|That evening {a} opened the small book and drew until {a.his} eyes fell shut.
+{a} could never sit still, not even at breakfast.|For once, {a} sat quite still and smiled.
+{a} talked to trees, just in case they were listening.|On the way home, {a} told the trees all about it.
+{a} laughed louder than anyone.|You could hear {a.his} laugh from far away.
+"""
+
+
+def rows(table: str) -> list[list[str]]:
+    return [line.split("|") for line in table.strip().splitlines()]
+
+
+@cache
+def children() -> tuple[Person, ...]:
+    entries = (entry.split() for line in rows(CHILDREN) for entry in line)
+    return tuple(Person(n, g, "boy" if g == "he" else "girl") for n, g in entries)
+
+
+@cache
+def animals() -> tuple[Person, ...]:
+    entries = (entry.split() for line in rows(ANIMALS) for entry in line)
+    return tuple(Person(name, gender, kind) for name, gender, kind in entries)
+
+
+@cache
+def grown_ups(world: str) -> tuple[tuple[Person, Place], ...]:
+    """Each with the place where he or she is found."""
+    found = []
+    for name, gender, kind, skills, house in rows(GROWN_UPS if world == "village" else ELDERS):
+        person = Person(name, gender, kind, tuple(skills.split()))
+        person.forms["intro"] = person.forms["Intro"] = f"{name}, the {kind},"
+        person.forms["meet"] = f"{name}, the {kind}"
+        preposition = "by" if house in ("the mossy stone", "the landing") else "at"
+        found.append((person, Place(house, preposition)))
+    return tuple(found)
+
+
+@cache
+def creatures() -> tuple[Person, ...]:
+    found = []
+    for kind, skills, moves, trouble, rescue, voice in rows(CREATURES):
+        person = Person(f"the {kind}", "it", kind, tuple(skills.split()))
+        person.forms.update(moves=moves, trouble=trouble, rescue=rescue, voice=voice)
+        person.forms["little"] = f"a little {kind}"
+        found.append(person)
+    return tuple(found)
+
+
+def things(table: str) -> list[tuple[str, list[str], tuple[str, ...], str, str]]:
+    """(noun, adjectives, flags, how it breaks, how it is mended) of each row."""
+    return [
+        (row[0], row[1].split(), tuple(row[2].split()), *((row[3:] + ["", ""])[:2]))
+        for row in rows(table)
+    ]
+
+
+@cache
+def thing_rows(kind: str) -> tuple[tuple[str, list[str], tuple[str, ...], str, str], ...]:
+    tables = {"thing": THINGS, "treasure": TREASURES, "food": FOODS, "tool": TOOLS}
+    return tuple(things(tables[kind]))
+
+
+def make_thing(row: tuple[str, list[str], tuple[str, ...], str, str], adjective: str) -> Thing:
+    return Thing(row[0], adjective, row[2], row[3], row[4])
+
+
+@cache
+def places(world: str) -> tuple[Place, ...]:
+    return tuple(
+        Place(
+            name,
+            preposition,
+            tuple(spots.split(";")),
+            tuple(sights.split(";")),
+            tuple(flags.split()),
+        )
+        for name, preposition, where, flags, spots, sights in rows(PLACES)
+        if where in ("both", world)
+    )
+
+
+@cache
+def quirks() -> tuple[tuple[str, str], ...]:
+    return tuple((row[0], row[1]) for row in rows(QUIRKS))
