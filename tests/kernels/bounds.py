@@ -1,0 +1,322 @@
+"""How far a kernel may be from the exact result, per element, in units of u = 2^-24.
+
+u is the largest relative error of one float32 operation. A sum of K terms is off by at most K u of
+the sum of magnitudes, in whatever order it is taken (Higham, Accuracy and Stability of Numerical
+Algorithms, 2002, section 4.2). exp, tanh and log are taken to be within 4 u. Each function gets the
+arguments of its kernel in float64 and returns one bound per result; the rounding of a result to
+its own dtype is added by the caller. Names as in reference/: where a formula looks
+unfamiliar, it is that of the kernel with magnitudes for values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from weft.kernels import reference
+
+Array = Any
+HALF = 2.0**16  # one bfloat16 rounding, 2^-8, in units of u
+FUNCTION = 4.0  # exp, tanh, log
+
+
+def none(*args: Any) -> Array:
+    """An exact kernel: it moves numbers, or its only rounding is that of the result."""
+    return 0.0
+
+
+def rounded(count: float, kernel: str) -> Any:
+    """`count` roundings, each relative to the result."""
+    return lambda *args: count * np.abs(getattr(reference, kernel)(*args))
+
+
+# ---- products -----------------------------------------------------------------------------------
+
+
+def matmul(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = False) -> Array:
+    length = a.shape[-2] if transpose_a else a.shape[-1]
+    return (length + 2) * reference.matmul(np.abs(a), np.abs(b), transpose_a, transpose_b)
+
+
+def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
+    magnitude = np.abs(x) @ np.abs(w).T
+    return (x.shape[1] + 3) * (magnitude if b is None else magnitude + np.abs(b))
+
+
+def linear_backward(dy: Array, x: Array, w: Array, bias: bool) -> tuple[Array, ...]:
+    (N, M), d = dy.shape, np.abs(dy)
+    dx, dw = (M + 2) * (d @ np.abs(w)), (N + 2) * (d.T @ np.abs(x))
+    return dx, dw, (N + 2) * d.sum(0)
+
+
+# ---- activations --------------------------------------------------------------------------------
+
+
+def sigmoid_forward(x: Array) -> Array:
+    return (FUNCTION + 2) * reference.sigmoid_forward(x)
+
+
+def sigmoid_backward(dy: Array, y: Array) -> Array:
+    return 4 * np.abs(dy) * y * np.abs(1 - y)
+
+
+def tanh_backward(dy: Array, y: Array) -> Array:
+    return np.abs(dy) * (y * y + 3 * np.abs(1 - y * y))
+
+
+def silu_slope(x: Array) -> Array:
+    s = reference.sigmoid_forward(x)
+    cdf = (FUNCTION + 2) * s
+    return cdf * (1 + np.abs(x) * (1 - s)) + s * np.abs(x) * (cdf + 2 * (1 - s)) + 3 * s
+
+
+def silu_backward(dy: Array, x: Array) -> Array:
+    return np.abs(dy) * (silu_slope(x) + np.abs(reference.silu_backward(np.ones_like(x), x)))
+
+
+def swiglu_backward(dy: Array, gate: Array, up: Array) -> tuple[Array, Array]:
+    return silu_backward(dy * up, gate) + rounded(2, "silu_backward")(dy * up, gate), (
+        FUNCTION + 5
+    ) * np.abs(dy * reference.silu_forward(gate))
+
+
+def cdf(x: Array, tanh: bool) -> tuple[Array, Array]:
+    """Of GELU: the distribution function and its bound."""
+    if tanh:
+        z = 2 * 0.7978845608 * (x + 0.044715 * x**3)  # six roundings, all of one sign
+        s = reference.sigmoid_forward(z)
+        return s, s * (FUNCTION + 3 + 6 * np.abs(z) * (1 - s))
+    s = reference.gelu_forward(np.where(x == 0, 1, x), False) / np.where(x == 0, 1, x)
+    tail = np.minimum(s, 1 - s)  # e^(-z²/2): z² roundings; the polynomial: 16, 3 of them its own
+    return s, tail * (16 + 2 * x * x) + s
+
+
+def gelu_forward(x: Array, tanh: bool) -> Array:
+    s, error = cdf(x, tanh)
+    return np.abs(x) * (error + s)
+
+
+def gelu_backward(dy: Array, x: Array, tanh: bool) -> Array:
+    s, error = cdf(x, tanh)
+    if tanh:
+        inner = 2 * 0.7978845608 * (1 + 3 * 0.044715 * x * x)
+        density = inner * s * (1 - s)
+        density_error = inner * (error * (1 - s) + s * (error + 1 - s)) + 6 * density
+    else:
+        density = np.exp(-x * x / 2) * 0.3989422804
+        density_error = density * (FUNCTION + 3 + 2 * x * x)
+    total = s + np.abs(x) * density
+    return np.abs(dy) * (error + np.abs(x) * density_error + 3 * total)
+
+
+# ---- rows ---------------------------------------------------------------------------------------
+
+
+def _spread(x: Array) -> tuple[Array, Array, Array]:
+    """Of softmax: the probabilities, |x - max|, and the bound of the sum, relative."""
+    p = reference.softmax_forward(x)
+    distance = np.abs(x - x.max(-1, keepdims=True, initial=-np.inf))
+    known = np.where(np.isfinite(distance), distance, 0)
+    return p, known, x.shape[-1] + FUNCTION + 2 + (p * known).sum(-1, keepdims=True)
+
+
+def softmax_forward(x: Array) -> Array:
+    p, distance, total = _spread(x)
+    return p * (total + distance + FUNCTION + 3)
+
+
+def softmax_backward(dy: Array, y: Array) -> Array:
+    p, magnitude = np.abs(y), np.abs(dy * y).sum(-1, keepdims=True)
+    return p * ((y.shape[-1] + 2) * magnitude + 3 * (np.abs(dy) + magnitude))
+
+
+def log_softmax_forward(x: Array) -> Array:
+    _, distance, total = _spread(x)
+    return 2 * distance + total + 2 * FUNCTION * np.log(x.shape[-1] + 1)
+
+
+def log_softmax_backward(dy: Array, y: Array) -> Array:
+    total = np.abs(dy).sum(-1, keepdims=True)
+    return np.exp(y) * (y.shape[-1] + FUNCTION + 3) * total + np.abs(dy)
+
+
+def layer_norm_forward(
+    x: Array, w: Array | None, b: Array | None, eps: float, dtype: Any
+) -> tuple[Array, Array, Array]:
+    C = x.shape[-1]
+    _, mean, rstd = reference.layer_norm_forward(x, None, None, eps, dtype)
+    rows = x.reshape(-1, C)
+    mean_error = (C + 1) * np.abs(rows).mean(-1, keepdims=True)
+    centred = np.abs(rows - mean)
+    # The variance: C + 3 roundings, and what the mean's error adds where rows are nearly constant.
+    shift = 2 * mean_error * centred.mean(-1, keepdims=True) * rstd**2
+    rstd_error = rstd * ((C + 5 + shift) / 2 + FUNCTION)
+    scale = 1 if w is None else np.abs(w)
+    y = centred * rstd_error + rstd * (mean_error + 3 * centred)
+    error = y * scale + (0 if b is None else np.abs(b)) + centred * rstd * scale
+    return error.reshape(x.shape), mean_error, rstd_error
+
+
+def rms_norm_forward(x: Array, w: Array | None, eps: float, dtype: Any) -> tuple[Array, Array]:
+    C = x.shape[-1]
+    y, rstd = reference.rms_norm_forward(x, w, eps, dtype)
+    relative = (C + 5) / 2 + FUNCTION
+    return (relative + 3) * np.abs(y), relative * rstd
+
+
+def _norm_backward(dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array) -> Any:
+    C = x.shape[-1]
+    d, rows = np.abs(dy).reshape(-1, C), x.reshape(-1, C)
+    n = rstd * (np.abs(rows - mean) + np.abs(mean) / C)  # cancellation in x - mean is x's own
+    dn = d if w is None else d * np.abs(w)
+    along = dn.mean(-1, keepdims=True) + n * (dn * n).mean(-1, keepdims=True)
+    dx = rstd * (6 * dn + (C + 12) * along)
+    N = len(rows)
+    return dx.reshape(x.shape), (N + 4) * (d * n).sum(0), (N + 2) * d.sum(0)
+
+
+def layer_norm_backward(
+    dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array, bias: bool
+) -> tuple[Array, ...]:
+    return _norm_backward(dy, x, w, mean, rstd)
+
+
+def rms_norm_backward(dy: Array, x: Array, w: Array | None, rstd: Array) -> tuple[Array, ...]:
+    return _norm_backward(dy, x, w, np.zeros_like(rstd), rstd)[:2]
+
+
+def rotary(x: Array, cos: Array, sin: Array) -> Array:
+    a, b = np.split(np.abs(x), 2, axis=-1)
+    c, s = np.abs(cos)[:, None, :], np.abs(sin)[:, None, :]
+    return 2 * np.concatenate([a * c + b * s, b * c + a * s], axis=-1)
+
+
+# ---- attention ----------------------------------------------------------------------------------
+
+
+def _attention(q: Array, k: Array, scale: float, causal: bool, half: bool) -> tuple[Array, Array]:
+    """Scores and the bound of one: (B, H, Tq, Tk). A hidden score is -inf, its bound 0."""
+    (_, Tq, H, D), (Tk, Hkv) = q.shape, k.shape[1:3]
+    queries = q.transpose(0, 2, 1, 3)  # (B, H, Tq, D)
+    keys = np.repeat(k, H // Hkv, axis=2).transpose(0, 2, 3, 1)  # (B, H, D, Tk)
+    s = queries @ keys * scale
+    # In bfloat16 a kernel may scale the queries before it multiplies.
+    error = (np.abs(queries) @ np.abs(keys)) * scale * (D + 3 + (HALF if half else 0))
+    if causal:
+        seen = np.tri(Tq, Tk, Tk - Tq, dtype=bool)
+        s, error = np.where(seen, s, -np.inf), np.where(seen, error, 0)
+    return s, error
+
+
+def _heads(x: Array, H: int) -> Array:  # (B, T, Hkv, D) -> (B, H, T, D)
+    return np.repeat(x, H // x.shape[2], axis=2).transpose(0, 2, 1, 3)
+
+
+def attention_forward(
+    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int, half: bool
+) -> tuple[Array, Array]:
+    H, Tk = q.shape[2], k.shape[1]
+    s, error = _attention(q, k, scale, causal, half)
+    p = reference.softmax_forward(s)
+    worst = error.max(-1, keepdims=True)  # (B, H, Tq, 1)
+    distance = np.where(np.isfinite(s), np.abs(s - s.max(-1, keepdims=True)), 0)
+    relative = 2 * worst + distance + Tk + 12 + (2 * HALF if half else 0)
+    y = (p * relative) @ np.abs(_heads(v, H)) / (1 - dropout) + Tk * (
+        p @ np.abs(_heads(v, H)) / (1 - dropout)
+    )
+    lse = worst[..., 0] + Tk + 12 + 2 * FUNCTION * np.log(Tk + 1)
+    _, exact_lse = reference.attention_forward(q, k, v, scale, causal, 0.0, 0)
+    return y.transpose(0, 2, 1, 3), lse + 2 * np.abs(exact_lse) + (2 * HALF if half else 0)
+
+
+def attention_backward(
+    dy: Array, q: Array, k: Array, v: Array, y: Array, lse: Array,
+    scale: float, causal: bool, dropout: float, key: int, half: bool,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    (B, Tq, H, D), (Tk, Hkv), rounding = q.shape, k.shape[1:3], HALF if half else 0
+    s, error = _attention(q, k, scale, causal, half)
+    p = np.exp(s - lse[..., None])
+    known = np.where(np.isfinite(s), np.abs(s), 0)
+    p_error = p * (error + known + 2 * np.abs(lse)[..., None] + FUNCTION + 4 + rounding)
+    d, values = np.abs(dy).transpose(0, 2, 1, 3), np.abs(_heads(v, H))
+    dp = d @ values.swapaxes(-1, -2) / (1 - dropout)  # (B, H, Tq, Tk)
+    delta = (d * np.abs(_heads(y, H))).sum(-1, keepdims=True)
+    ds = p * (dp + delta)
+    ds_error = scale * ((p_error + 2 * p) * (dp + delta) + p * (D + 4) * (dp + delta))
+    ds_error, ds = ds_error + rounding * scale * ds, scale * ds
+    weights, weights_error = p / (1 - dropout), (p_error + 2 * p) / (1 - dropout)
+    queries, keys = np.abs(q).transpose(0, 2, 1, 3), np.abs(_heads(k, H))
+    dq = (ds_error + (Tk + 2) * ds) @ keys
+    dk = (ds_error + (Tq * H // Hkv + 2) * ds).swapaxes(-1, -2) @ queries
+    dv = (weights_error + (Tq * H // Hkv + 2) * weights).swapaxes(-1, -2) @ d
+    dk, dv = (g.reshape(B, Hkv, H // Hkv, Tk, D).sum(2) for g in (dk, dv))
+    return tuple(g.transpose(0, 2, 1, 3) for g in (dq, dk, dv))
+
+
+# ---- tokens -------------------------------------------------------------------------------------
+
+
+def embedding_backward(dy: Array, ids: Array, V: int) -> Array:
+    return (ids.size + 1) * reference.embedding_backward(np.abs(dy), ids, V)
+
+
+def cross_entropy_forward(logits: Array, targets: Array, ignore_index: int) -> tuple[Array, Array]:
+    _, distance, total = _spread(logits)
+    log_total = total[:, 0] + 2 * FUNCTION * np.log(logits.shape[1] + 1)
+    return log_total + 2 * distance.max(-1, initial=0), log_total + np.abs(logits).max(
+        -1, initial=0
+    )
+
+
+def cross_entropy_backward(
+    dlosses: Array, logits: Array, targets: Array, lse: Array, ignore_index: int
+) -> Array:
+    p = np.exp(logits - lse[:, None])
+    relative = np.abs(logits) + np.abs(lse)[:, None] + FUNCTION + 2
+    dlogits = np.abs(dlosses)[:, None] * (p * relative)
+    rows = np.flatnonzero(targets != ignore_index)
+    dlogits[rows, targets[rows]] += 2 * np.abs(dlosses[rows])
+    return dlogits
+
+
+# ---- optimizers ---------------------------------------------------------------------------------
+
+
+def adam_step(
+    p: Array, g: Array, m: Array, v: Array,
+    lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
+    step: int, decoupled: bool,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    penalty = 0 if decoupled else weight_decay
+    grad = np.abs(g) + penalty * np.abs(p)
+    m_error = 5 * (np.abs(m) + (1 - beta1) * grad)
+    second = beta2 * v + (1 - beta2) * grad**2
+    new_p, new_m, new_v = (x.copy() for x in (p, m, v))
+    reference.adam_step(
+        new_p, g, new_m, new_v, lr, beta1, beta2, eps, weight_decay, step, decoupled
+    )
+    root = np.sqrt(new_v / (1 - beta2**step)) + eps
+    rate = lr / (1 - beta1**step)
+    update = rate * (m_error + np.abs(new_m) * (5 * second / np.maximum(new_v, 1e-30) + 6)) / root
+    return 4 * np.abs(p) + update, m_error, 6 * second
+
+
+def sgd_step(
+    p: Array, g: Array, buf: Array | None,
+    lr: float, momentum: float, dampening: float, weight_decay: float,
+    nesterov: bool, first: bool,
+) -> tuple[Array, ...]:  # fmt: skip
+    grad = np.abs(g) + weight_decay * np.abs(p)
+    before = 0 if buf is None or first else momentum * np.abs(buf)
+    velocity = before + grad
+    step = 8 * (velocity * (1 + momentum) + grad)
+    return np.abs(p) + lr * step, 5 * velocity
+
+
+def scale_(x: Array, s: float) -> Array:
+    return np.abs(x * s)
+
+
+def sum_of_squares(x: Array) -> Array:
+    return x.size * 2.0**-53 / 2.0**-24 * (x * x).sum()

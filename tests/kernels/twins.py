@@ -1,0 +1,457 @@
+"""The table of twins: one row per kernel and variant; test_twins.py walks it.
+
+A row makes its arguments for a length n, bounds the error (bounds.py), and names a `wrong` twin:
+the same kernel with arguments changed a little, whose result must be rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import bounds
+import numpy as np
+from inputs import Inputs, bfloat16, exact, float32
+
+from weft.kernels import reference
+
+EPS = 1e-5
+KEY = 0x1234567_89ABCDEF
+
+
+@dataclass(frozen=True)
+class Twin:
+    """inputs(i) -> arguments; error(*arguments in float64) -> bounds; wrong(*arguments) -> others.
+
+    changed: which arguments are changed in place, and are then the results. evaluated: how the
+    arguments become those of the exact evaluation. half: error wants to know of bfloat16.
+    """
+
+    name: str
+    variant: str
+    inputs: Callable[[Inputs], tuple[Any, ...]]
+    error: Callable[..., Any]
+    wrong: Callable[..., tuple[Any, ...]]
+    changed: tuple[int, ...] = ()
+    evaluated: Callable[..., tuple[Any, ...]] = lambda *args: args
+    half: bool = False
+    least: int = 0  # the shortest n that makes sense
+    dtypes: tuple[np.dtype, ...] = (float32, bfloat16)
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.variant}" if self.variant else self.name
+
+    def run(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The results of this kernel of a module; those changed in place, as copies."""
+        if self.changed:
+            args = tuple(a.copy() if i in self.changed else a for i, a in enumerate(args))
+        value = getattr(module, self.name)(*args)
+        if value is NotImplemented:
+            raise AssertionError(f"{self.name} does not cover these arguments")
+        if self.changed:
+            value = tuple(args[i] for i in self.changed)
+        return tuple(value) if isinstance(value, tuple) else (value,)
+
+    def truth(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Results in float64, and their bounds in units of 2^-24."""
+        wide = tuple(exact(a) for a in self.evaluated(*args))
+        half = {"half": args[0].dtype == bfloat16} if self.half else {}
+        limits = self.error(*wide, **half)
+        return self.run(reference, wide), limits if isinstance(limits, tuple) else (limits,)
+
+
+def unary(name: str, error: Callable[..., Any], wrong: Callable[..., Any], *rest: Any) -> Twin:
+    variant = {(): "", (True,): "tanh", (False,): "erf"}[rest]
+    return Twin(name, variant, lambda i: (i.normal(i.rows, i.n), *rest), error, wrong)
+
+
+def gradient(name: str, saved: Callable[[Any], Any], error: Any, wrong: Any, *rest: Any) -> Twin:
+    """A backward that takes dy and a saved array; saved turns x into it."""
+    variant = {(): "", (True,): "tanh", (False,): "erf"}[rest]
+
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        return i.normal(i.rows, i.n), i.result(saved, i.normal(i.rows, i.n)), *rest
+
+    return Twin(name, variant, inputs, error, wrong)
+
+
+def more(x: Any, factor: float = 1.02) -> Any:
+    """Two percent more: five bfloat16 roundings."""
+    return (x.astype(float32) * factor).astype(x.dtype)
+
+
+def more_first(x: Any, *rest: Any) -> tuple[Any, ...]:
+    return more(x), *rest
+
+
+def more_second(x: Any, y: Any, *rest: Any) -> tuple[Any, ...]:
+    return x, more(y), *rest
+
+
+def turned(*args: Any) -> tuple[Any, ...]:
+    """The last argument negated: a switch the wrong way round."""
+    return *args[:-1], not args[-1]
+
+
+def moved(x: Any) -> Any:
+    """Each row one element to the right."""
+    return np.roll(x, 1, axis=-1)
+
+
+ACTIVATIONS = [
+    unary("gelu_forward", bounds.gelu_forward, turned, True),
+    unary("gelu_forward", bounds.gelu_forward, more_first, False),
+    unary("relu_forward", bounds.none, more_first),
+    unary("sigmoid_forward", bounds.sigmoid_forward, lambda x: (more(x, 1.1),)),
+    unary("tanh_forward", bounds.rounded(4, "tanh_forward"), lambda x: (more(x, 1.1),)),
+    unary("silu_forward", bounds.rounded(8, "silu_forward"), more_first),
+    gradient("gelu_backward", lambda x: x, bounds.gelu_backward, turned, True),
+    gradient("gelu_backward", lambda x: x, bounds.gelu_backward, more_first, False),
+    gradient("relu_backward", reference.relu_forward, bounds.none, more_first),
+    gradient("sigmoid_backward", reference.sigmoid_forward, bounds.sigmoid_backward, more_second),
+    gradient("tanh_backward", reference.tanh_forward, bounds.tanh_backward, more_first),
+    gradient("silu_backward", lambda x: x, bounds.silu_backward, more_first),
+    Twin(
+        "swiglu_forward",
+        "",
+        lambda i: (i.normal(i.rows, i.n), i.normal(i.rows, i.n)),
+        bounds.rounded(9, "swiglu_forward"),
+        lambda gate, up: (up, gate),
+    ),
+    Twin(
+        "swiglu_backward",
+        "",
+        lambda i: tuple(i.normal(i.rows, i.n) for _ in range(3)),
+        bounds.swiglu_backward,
+        lambda dy, gate, up: (dy, up, gate),
+    ),
+]
+
+ROWS = [
+    unary("softmax_forward", bounds.softmax_forward, lambda x: (more(x, 1.1),)),
+    unary("log_softmax_forward", bounds.log_softmax_forward, more_first),
+    gradient("softmax_backward", reference.softmax_forward, bounds.softmax_backward, more_first),
+    gradient(
+        "log_softmax_backward",
+        reference.log_softmax_forward,
+        bounds.log_softmax_backward,
+        more_first,
+    ),
+]
+
+
+def norm_inputs(layer: bool, affine: bool, out: Callable[[Inputs], np.dtype]) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        x = i.place(i.normal(i.rows, i.n) + np.asarray(1, i.dtype), i.dtype)
+        w, b = (i.weight(i.n), i.weight(i.n)) if affine else (None, None)
+        return (x, w, b, EPS, out(i)) if layer else (x, w, EPS, out(i))
+
+    return inputs
+
+
+def norm_gradient_inputs(layer: bool, affine: bool, dy_dtype: Callable[[Inputs], Any]) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        dy = i.place(i.weight(2, i.rows, i.n), dy_dtype(i))
+        x = i.place(i.normal(2, i.rows, i.n) + np.asarray(1, i.dtype), i.dtype)
+        w = i.weight(i.n) if affine else None
+        if layer:
+            _, mean, rstd = i.result(reference.layer_norm_forward, x, w, None, EPS, float32)
+            return dy, x, w, mean, rstd, affine
+        _, rstd = i.result(reference.rms_norm_forward, x, w, EPS, float32)
+        return dy, x, w, rstd
+
+    return inputs
+
+
+def more_rstd(*args: Any) -> tuple[Any, ...]:
+    return tuple(more(a) if i == 3 + (len(args) > 4) else a for i, a in enumerate(args))
+
+
+def norm_rows() -> list[Twin]:
+    def under_test(i: Inputs) -> np.dtype:
+        return i.dtype
+
+    def always_half(i: Inputs) -> np.dtype:
+        return bfloat16
+
+    rows = []
+    for variant, affine, other in (
+        ("", True, under_test),
+        ("plain", False, under_test),
+        ("to-bfloat16", True, always_half),
+    ):
+        for layer, name in ((True, "layer_norm"), (False, "rms_norm")):
+            rows.append(
+                Twin(
+                    f"{name}_forward",
+                    variant,
+                    norm_inputs(layer, affine, other),
+                    getattr(bounds, f"{name}_forward"),
+                    lambda x, *rest: (moved(more(x)), *rest),
+                    least=1,
+                )
+            )
+            rows.append(
+                Twin(
+                    f"{name}_backward",
+                    variant,
+                    norm_gradient_inputs(layer, affine, other),
+                    getattr(bounds, f"{name}_backward"),
+                    more_rstd,
+                    least=1,
+                )
+            )
+    return rows
+
+
+def rotary_inputs(i: Inputs) -> tuple[Any, ...]:
+    T = i.rows
+    angles = np.outer(np.arange(T), 1 / (1 + np.arange(i.n)))  # (T, D/2)
+    cos, sin = (i.place(f(angles), float32) for f in (np.cos, np.sin))
+    return i.normal(2, T, 3, 2 * i.n), cos, sin
+
+
+ROTARY = [
+    Twin(name, "", rotary_inputs, bounds.rotary, lambda x, cos, sin: (x, cos, -sin))
+    for name in ("rotary_forward", "rotary_backward")
+]
+
+
+def embedding_inputs(i: Inputs) -> tuple[Any, ...]:
+    return i.normal(7, i.n), i.ids(7, 2, i.rows)
+
+
+def embedding_gradient_inputs(i: Inputs) -> tuple[Any, ...]:
+    return i.normal(2, i.rows, i.n), i.ids(7, 2, i.rows), 7
+
+
+def loss_inputs(i: Inputs) -> tuple[Any, ...]:
+    targets = i.ids(i.n, i.rows)
+    targets[1] = -100
+    return i.normal(i.rows, i.n), targets, -100
+
+
+def loss_gradient_inputs(i: Inputs) -> tuple[Any, ...]:
+    logits, targets, ignored = loss_inputs(i)
+    _, lse = i.result(reference.cross_entropy_forward, logits, targets, ignored)
+    return i.weight(i.rows), logits, targets, lse, ignored
+
+
+def next_class(targets: Any, classes: int) -> Any:
+    return np.where(targets < 0, targets, (targets + 1) % classes)
+
+
+TOKENS = [
+    Twin(
+        "embedding_forward",
+        "",
+        embedding_inputs,
+        bounds.none,
+        lambda w, ids: (w, (ids + 1) % 7),
+    ),
+    Twin(
+        "embedding_backward",
+        "",
+        embedding_gradient_inputs,
+        bounds.embedding_backward,
+        lambda dy, ids, V: (dy, (ids + 1) % 7, V),
+    ),
+    Twin(
+        "cross_entropy_forward",
+        "",
+        loss_inputs,
+        bounds.cross_entropy_forward,
+        lambda x, targets, ignored: (x, next_class(targets, x.shape[1]), ignored),
+        least=1,
+    ),
+    Twin(
+        "cross_entropy_backward",
+        "",
+        loss_gradient_inputs,
+        bounds.cross_entropy_backward,
+        lambda d, x, targets, lse, ignored: (d, x, next_class(targets, x.shape[1]), lse, ignored),
+        least=1,
+    ),
+]
+
+DROPOUT = [
+    Twin(
+        name,
+        "",
+        lambda i: (i.normal(i.rows, i.n), 0.3, KEY),
+        bounds.rounded(2, name),
+        lambda x, p, key: (x, p, key + (1 << 32)),
+    )
+    for name in ("dropout_forward", "dropout_backward")
+]
+
+
+def pair(i: Inputs) -> tuple[Any, ...]:
+    return i.normal(i.rows, i.n), i.normal(i.rows, i.n)
+
+
+def mixed_pair(i: Inputs) -> tuple[Any, ...]:
+    return i.weight(i.rows, i.n), i.normal(i.rows, i.n)
+
+
+ELEMENTWISE = [
+    Twin("add", "", pair, bounds.none, more_first),
+    Twin("add", "mixed", mixed_pair, bounds.none, more_first),
+    Twin("add_", "", pair, bounds.none, more_second, changed=(0,)),
+    Twin("add_", "mixed", mixed_pair, bounds.none, more_second, changed=(0,)),
+    Twin("mul", "", pair, bounds.none, more_first),
+    Twin("mul", "mixed", mixed_pair, bounds.none, more_first),
+    Twin("cast", "down", lambda i: (i.normal(i.rows, i.n), bfloat16), bounds.none, more_first),
+    Twin("cast", "up", lambda i: (i.normal(i.rows, i.n), float32), bounds.none, more_first),
+]
+
+
+def adam_inputs(decoupled: bool) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        p, g, m = (i.weight(i.rows, i.n) for _ in range(3))
+        v = i.positive(i.rows, i.n)
+        return p, g, m, v, 0.01, 0.9, 0.95, 1e-8, 0.1, 3, decoupled
+
+    return inputs
+
+
+def sgd_inputs(buffer: bool, nesterov: bool, first: bool) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        p, g = i.weight(i.rows, i.n), i.weight(i.rows, i.n)
+        buf = i.weight(i.rows, i.n) if buffer else None
+        return p, g, buf, 0.1, 0.9 if buffer else 0.0, 0.2, 0.1, nesterov, first
+
+    return inputs
+
+
+SINGLE = {"dtypes": (float32,)}
+OPTIMIZERS = [
+    Twin("adam_step", name, adam_inputs(name == "adamw"), bounds.adam_step, turned,
+         changed=(0, 2, 3), **SINGLE)
+    for name in ("adam", "adamw")
+] + [
+    Twin("sgd_step", "plain", sgd_inputs(False, False, False), bounds.sgd_step, more_second,
+         changed=(0,), **SINGLE),
+    Twin("sgd_step", "momentum", sgd_inputs(True, False, False), bounds.sgd_step, turned,
+         changed=(0, 2), **SINGLE),
+    Twin("sgd_step", "first", sgd_inputs(True, False, True), bounds.sgd_step, turned,
+         changed=(0, 2), **SINGLE),
+    Twin("sgd_step", "nesterov", sgd_inputs(True, True, False), bounds.sgd_step,
+         lambda *a: (*a[:-2], False, a[-1]), changed=(0, 2), **SINGLE),
+    Twin("sum_of_squares", "", lambda i: (i.weight(i.rows, i.n),), bounds.sum_of_squares,
+         lambda x: (more(x, 1 + 1e-6),), **SINGLE),
+    Twin("scale_", "", lambda i: (i.weight(i.rows, i.n), 0.3), bounds.scale_,
+         lambda x, s: (x, s * (1 + 1e-6)), changed=(0,), **SINGLE),
+]  # fmt: skip
+
+
+def product_inputs(batch: bool, transpose_a: bool, transpose_b: bool, axis: int) -> Any:
+    """n stands for M, N or K."""
+
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        sizes = [5, 6, 7]
+        sizes[axis] = i.n
+        M, N, K = sizes
+        lead = (2, i.rows) if batch else ()
+        a = i.normal(*lead, *((K, M) if transpose_a else (M, K)))
+        b = i.normal(*lead, *((N, K) if transpose_b else (K, N)))
+        return a, b, transpose_a, transpose_b
+
+    return inputs
+
+
+def linear_inputs(axis: int, bias: bool, backward: bool, mixed: bool) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        sizes = [5, 6, 7]
+        sizes[axis] = i.n
+        N, M, K = sizes
+        x = i.normal(N, K)
+        w, b = i.weight(M, K) if mixed else i.normal(M, K), i.weight(M) if bias else None
+        return (i.normal(N, M), x, w, bias) if backward else (x, w, b)
+
+    return inputs
+
+
+def weight_rounded(index: int) -> Any:
+    """A float32 weight that meets bfloat16 is rounded first: exactly so, by definition."""
+
+    def evaluated(*args: Any) -> tuple[Any, ...]:
+        x = args[index - 1]
+        return tuple(a.astype(x.dtype) if i == index else a for i, a in enumerate(args))
+
+    return evaluated
+
+
+PRODUCTS = (
+    [
+        Twin("matmul", f"{'NT'[ta]}{'NT'[tb]}-{'MNK'[axis]}", product_inputs(batch, ta, tb, axis),
+             bounds.matmul, more_first)
+        for ta in (False, True)
+        for tb in (False, True)
+        for axis, batch in ((0, False), (1, True), (2, False))
+    ]
+    + [
+        Twin("linear_forward", "NMK"[axis], linear_inputs(axis, bias, False, mixed),
+             bounds.linear_forward, more_first, evaluated=weight_rounded(1))
+        for axis, bias, mixed in ((0, True, False), (1, False, True), (2, True, True))
+    ]
+    + [
+        Twin("linear_backward", "NMK"[axis], linear_inputs(axis, bias, True, mixed),
+             bounds.linear_backward, more_first, evaluated=weight_rounded(2))
+        for axis, bias, mixed in ((0, True, False), (1, True, True), (2, False, True))
+    ]
+)  # fmt: skip
+
+
+def attention_inputs(
+    axis: str, causal: bool, dropout: float, group: int, backward: bool = False
+) -> Any:
+    """n stands for Tq, for Tk - Tq, or for D; q, k, v are slices of one array where they can be."""
+
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        Tq = i.n if axis == "Tq" else 5
+        Tk = Tq + (i.n if axis == "Tk" else 0)
+        D = i.n if axis == "D" else 8
+        H, Hkv = 4, 4 // group
+        q = i.normal(2, Tq, H + 2, D)[:, :, :H]
+        kv = i.normal(2, Tk, 2, Hkv, D)
+        k, v = kv[:, :, 0], kv[:, :, 1]
+        rest = (D**-0.5, causal, dropout, KEY)
+        if not backward:
+            return q, k, v, *rest
+        y, lse = i.result(reference.attention_forward, q, k, v, *rest)
+        return i.normal(2, Tq, H, D), q, k, v, y, lse, *rest
+
+    return inputs
+
+
+ATTENTION_VARIANTS = (
+    ("Tq-causal", ("Tq", True, 0.0, 1)),
+    ("Tk-causal-grouped", ("Tk", True, 0.0, 2)),
+    ("D", ("D", False, 0.0, 1)),
+    ("Tq-dropout-grouped", ("Tq", True, 0.2, 4)),
+)
+ATTENTION = [
+    Twin("attention_forward", variant, attention_inputs(*options), bounds.attention_forward,
+         lambda q, k, v, scale, *rest: (q, k, moved(v), scale * 1.1, *rest), half=True, least=1)
+    for variant, options in ATTENTION_VARIANTS
+] + [
+    Twin("attention_backward", variant, attention_inputs(*options, backward=True),
+         bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), half=True, least=1)
+    for variant, options in ATTENTION_VARIANTS
+]  # fmt: skip
+
+TWINS = [
+    *PRODUCTS,
+    *ACTIVATIONS,
+    *ROWS,
+    *norm_rows(),
+    *ROTARY,
+    *ATTENTION,
+    *TOKENS,
+    *DROPOUT,
+    *ELEMENTWISE,
+    *OPTIMIZERS,
+]
