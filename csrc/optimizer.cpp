@@ -32,7 +32,8 @@ inline double chunk_sum(const float* x, int64_t n) {
 
 void adam_step(const Array& p, const Array& g, const Array& m, const Array& v, const AdamStep& s) {
     const vf decay = splat(float(s.decoupled ? 1 - s.lr * s.weight_decay : 1));
-    const vf penalty = splat(float(s.decoupled ? 0 : s.weight_decay));
+    const vf penalty = splat(float(s.weight_decay));
+    const bool penalised = s.weight_decay != 0 && !s.decoupled; // 0 * infinity would be a NaN
     const vf blend = splat(float(1 - s.beta1)), keep_v = splat(float(s.beta2));
     const vf blend_v = splat(float(1 - s.beta2)), eps = splat(float(s.eps));
     const vf rate = splat(float(s.lr / s.correction1));
@@ -41,7 +42,8 @@ void adam_step(const Array& p, const Array& g, const Array& m, const Array& v, c
     const float* G = data<float>(g);
     parallel_ranges(p.size, GRAIN, [&](int64_t begin, int64_t end) {
         vectors(begin, end, [&](int64_t i, auto part) {
-            const vf old = load(P + i, part), grad = fma(penalty, old, load(G + i, part));
+            const vf old = load(P + i, part), raw = load(G + i, part);
+            const vf grad = penalised ? fma(penalty, old, raw) : raw;
             const vf mean = load(M + i, part), first = fma(grad - mean, blend, mean);
             const vf second = fma(load(S + i, part), keep_v, blend_v * grad * grad);
             store(M + i, first, part), store(S + i, second, part);
@@ -60,7 +62,8 @@ void sgd_step(const Array& p, const Array& g, const Array& buffer, const SgdStep
     parallel_ranges(p.size, GRAIN, [&](int64_t begin, int64_t end) {
         vectors(begin, end, [&](int64_t i, auto part) {
             const vf old = load(P + i, part);
-            vf step = fma(penalty, old, load(G + i, part));
+            vf step = load(G + i, part);
+            if (s.weight_decay != 0) step = fma(penalty, old, step);
             if (B) {
                 // The first buffer may hold anything, a NaN too: it must not be multiplied by 0.
                 const vf before = s.first ? zero() : load(B + i, part);
