@@ -268,7 +268,7 @@ def test_to_converts_floats_in_place():
     net(x).sum().backward()
     assert net.scale.grad.dtype == np.float64
     assert net.float().scale.grad.dtype == np.float32
-    assert net.to("float64").scale.dtype == np.float64
+    assert net.to(weft.float64).scale.dtype == np.float64
     assert net.to("cpu") is net
     with pytest.raises(RuntimeError, match="no device 'cuda'"):
         net.to("cuda")

@@ -1,16 +1,16 @@
 """From XOR to GPT, a PyTorch workshop: its script, with `STEPS` in place of its 10,000.
 
-Not run from here: test_workshop.py runs it as it stands, and after a change of imports.
+Not run from here: test_programs.py runs it as it stands, and after a change of imports.
 """
 
-# ruff: noqa: B007, F821, UP008
+# ruff: noqa: B007, E402, F821, UP008
 train_x = [[0, 0], [0, 1], [1, 0], [1, 1]]
 
 train_y = [[0], [1], [1], [0]]
 
-import torch  # noqa: E402
-import torch.nn as nn  # noqa: E402
-import torch.optim as optim  # noqa: E402
+import torch
+import torch.nn as nn
+import torch.optim as optim
 
 torch.random.manual_seed(42)  # Set a seed for reproducibility
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from weft.autograd import ops
+from weft.autograd.device import check_device
 from weft.autograd.tensor import Tensor, apply, as_array, sizes
 from weft.random import Generator, default_generator
 
@@ -15,12 +16,13 @@ float32 = np.dtype(np.float32)
 int64 = np.dtype(np.int64)
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of `data` (numbers, nested lists, an array, a tensor).
 
     Without `dtype`, Python floats become float32 and integers int64, as in PyTorch; arrays and
     tensors keep their own.
     """
+    check_device(device)
     array = np.array(data.array if isinstance(data, Tensor) else data)
     if dtype is None and not isinstance(data, (np.ndarray, np.generic, Tensor)):
         dtype = {"f": float32, "i": int64, "u": int64}.get(array.dtype.kind)
@@ -34,19 +36,29 @@ def from_numpy(array: Any) -> Tensor:
     return Tensor(array)
 
 
-def zeros(*size: Any, dtype: Any = float32, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *size: Any, dtype: Any = float32, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    check_device(device)
     return Tensor(np.zeros(sizes(size), dtype)).requires_grad_(requires_grad)
 
 
-def ones(*size: Any, dtype: Any = float32, requires_grad: bool = False) -> Tensor:
+def ones(
+    *size: Any, dtype: Any = float32, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    check_device(device)
     return Tensor(np.ones(sizes(size), dtype)).requires_grad_(requires_grad)
 
 
-def empty(*size: Any, dtype: Any = float32, requires_grad: bool = False) -> Tensor:
+def empty(
+    *size: Any, dtype: Any = float32, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    check_device(device)
     return Tensor(np.empty(sizes(size), dtype)).requires_grad_(requires_grad)
 
 
-def full(size: Sequence[int], fill_value: Any, dtype: Any = None) -> Tensor:
+def full(size: Sequence[int], fill_value: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    check_device(device)
     dtype = dtype or (float32 if isinstance(fill_value, float) else None)
     return Tensor(np.full(tuple(size), fill_value, dtype))
 
@@ -63,7 +75,8 @@ def eye(n: int, dtype: Any = float32) -> Tensor:
     return Tensor(np.eye(n, dtype=dtype))
 
 
-def arange(*bounds: Any, dtype: Any = None) -> Tensor:
+def arange(*bounds: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    check_device(device)
     dtype = dtype or (float32 if any(isinstance(b, float) for b in bounds) else int64)
     return Tensor(np.arange(*bounds, dtype=dtype))
 

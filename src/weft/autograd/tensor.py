@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.autograd import ops
+from weft.autograd.device import CPU, check_device
 from weft.autograd.engine import Node, backward_pass
 from weft.autograd.mode import is_grad_enabled
 from weft.autograd.printing import tensor_text
@@ -170,6 +171,10 @@ class Tensor:
         return self.array.dtype
 
     @property
+    def device(self) -> str:
+        return CPU
+
+    @property
     def ndim(self) -> int:
         return self.array.ndim
 
@@ -224,6 +229,9 @@ class Tensor:
     def __repr__(self) -> str:
         name = None if self.node is None else self.node.name
         return tensor_text(self.array, self.requires_grad, name)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.array.ndim == 0 else format(repr(self), spec)
 
     # ----- arithmetic -----
 
@@ -444,8 +452,12 @@ class Tensor:
 
     # ----- types -----
 
-    def to(self, dtype: Any) -> Tensor:
-        dtype = np.dtype(dtype)
+    def to(self, target: Any) -> Tensor:
+        """In another dtype; `to("cpu")` is for scripts that name a device."""
+        if isinstance(target, str):
+            check_device(target)
+            return self
+        dtype = np.dtype(target)
         return self if dtype == self.array.dtype else apply(ops.cast, self, dtype=dtype)
 
     def float(self) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from weft.autograd import Tensor
+from weft.autograd.device import check_device
 from weft.nn.parameter import Parameter
 from weft.nn.state import IncompatibleKeys, load_state, read_state
 from weft.nn.tree import tree
@@ -255,9 +256,8 @@ class Module:
 
         The only device is "cpu": `to("cpu")` changes nothing, any other name is a RuntimeError.
         """
-        if isinstance(target, str) and not _is_dtype(target):
-            if target != "cpu":
-                raise RuntimeError(f"no device '{target}'; weft computes on 'cpu'")
+        if isinstance(target, str):
+            check_device(target)
             return self
         for value in [*self.parameters(), *self.buffers()]:
             if _is_floating(value.array.dtype):
@@ -315,13 +315,6 @@ def _refuse_unless(name: str, value: Any, role: str, wanted: type) -> None:
 
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def _is_dtype(name: str) -> bool:
-    try:
-        return bool(np.dtype(name))
-    except TypeError:
-        return False
 
 
 def _is_floating(dtype: np.dtype[Any]) -> bool:
