@@ -10,7 +10,8 @@ import weft
 from weft.autograd import functions, tensor
 
 X = np.random.default_rng(0).uniform(0.1, 2.0, (3, 4)).astype(np.float32)
-POINTWISE = [
+POINTWISE = ["exp", "log", "sqrt", "rsqrt", "square", "abs", "sin", "cos"]
+POINTWISE += ["sigmoid", "tanh", "relu"]
     "exp",
     "log",
     "sqrt",
