@@ -90,11 +90,13 @@ def _places(options: Any) -> tuple[str, str]:
 
 
 def free_folder(data: str) -> str:
-    """runs/<name of the data>-<first number that is free>."""
+    """runs/<name of the data>-<first number without a run>."""
+    from weft.checkpoint import RunFolder
+
     path = Path(data.removeprefix("builtin:"))
     name = "stdin" if data == "-" else path.stem if path.is_file() else path.resolve().name
     number = 1
-    while Path("runs", f"{name}-{number}").exists():
+    while RunFolder(Path("runs", f"{name}-{number}")).is_used():
         number += 1
     return str(Path("runs", f"{name}-{number}"))
 
