@@ -10,10 +10,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from weft.data import pydocs, shakespeare
 from weft.data.documents import Document, Spool
 from weft.data.files import write_atomically
-from weft.data.stories import corpus as stories
 
 NAMES = ("stories", "pydocs", "shakespeare")
 
@@ -30,6 +28,9 @@ def cache_folder() -> Path:
 
 def document(name: str) -> Document:
     """The text of the built-in corpus `name`, made or fetched now if it is not in the cache."""
+    from weft.data import pydocs, shakespeare  # only when asked for: they import much
+    from weft.data.stories import corpus as stories
+
     if name == "shakespeare":
         return Document.at(shakespeare.find(cache_folder()), name)
     source: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {

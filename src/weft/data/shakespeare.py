@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from weft.data.files import write_atomically
@@ -46,6 +44,9 @@ def find(cache: Path, url: str = URL) -> Path:
 
 def fetch(url: str, timeout: float = TIMEOUT) -> bytes:
     """The verified bytes of tiny Shakespeare from `url`; reads at most one byte too many."""
+    import urllib.error
+    import urllib.request
+
     try:
         with urllib.request.urlopen(url, timeout=timeout) as reply:
             text: bytes = reply.read(SIZE + 1)

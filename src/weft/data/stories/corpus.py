@@ -1,7 +1,7 @@
 """The `stories` corpus: story after story, none of them twice, from one seed.
 
-A story is its title, a newline, and its paragraphs, one per line; an empty line ends it. So `\\n\\n`
-is the sign that a new story begins, and the text has no other empty lines.
+A story is its title, a newline, and its paragraphs, one per line; an empty line ends it. So two
+newlines are the sign that a new story begins, and the text has no other empty lines.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from weft.data.stories.teller import Draw, Story, Teller
 
 SEED = 1
 SIZE = 8_000_000  # characters in the built-in corpus
+LONGEST = 300  # words; a longer story is left out, so that one fits into a block
 
 
 def story(seed: int, plot: str | None = None) -> Story:
@@ -30,13 +31,13 @@ def story(seed: int, plot: str | None = None) -> Story:
 
 
 def stories(seed: int = SEED) -> Iterator[Story]:
-    """Endless stories; one whose text has appeared before is left out."""
+    """Endless stories of at most 300 words, each text once."""
     seen: set[bytes] = set()
     number = seed << 40
     while True:
         told = story(number)
         mark = hashlib.blake2b(told.text.encode(), digest_size=12).digest()
-        if mark not in seen:
+        if mark not in seen and told.text.count(" ") < LONGEST:
             seen.add(mark)
             yield told
         number += 1

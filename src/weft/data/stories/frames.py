@@ -3,6 +3,7 @@
 A key is `verb.variant`; the verbs of `world.EFFECTS` change the world. Roles: a the hero, b the
 friend, g both, c a grown-up, d a small animal, m Mother, x the thing, y a tool, p the place.
 """
+# ruff: noqa: E501 (a frame is one line, however long)
 
 FRAMES = """
 @intro.plain
@@ -58,6 +59,29 @@ In the end, {a} went home.
 Just then {c.intro} came along the path.
 "What is the matter?" asked a friendly voice. It was {c!}, the {c.kind}.
 At that moment {c.intro} walked by.
+@rain.begin
+Suddenly a short rain came down.
+Then a few drops fell, and then many.
+A small gray cloud stopped above them, and it began to rain.
+@rain.wait
+{g} crept under a bush and waited.
+They held a big leaf over their heads and giggled.
+They stood close together under a tree until it was over.
+@rain.end
+After that, everything glittered, and a rainbow stood in the sky.
+When the sun came back, every leaf wore a pearl.
+Then it stopped, and the air smelled of wet earth.
+@bread.share
+{f} had forgotten {f.his} bread, so {h!} broke {h.his} own in two.
+{h} had brought two buns, one for {h.himself} and one for {f!}.
+"I am hungry," said {f!}. {h!} gave {f.him} half of {h.his} bread.
+@kind.met
+There {a} saw {d.little}. It {d.trouble}.
+Something moved beside the path. It was {d.little}. It {d.trouble}.
+@kind.return
+And who was waiting at the gate? It was {d!}. It had brought {a!} a shiny pebble, to say thank you.
+At the gate sat {d!}. "I told you that I would not forget you," it {d.voice}.
+At home {a} found a small flower on the doorstep. {d!} had put it there, to say thank you.
 @sight
 {sight}
 @kind.see
@@ -215,8 +239,8 @@ In the light of {y}, something could be seen {spot}.
 "Let us walk the same way again, step by step," said {b!}. And so they saw something {spot}.
 {b} looked where {a!} had not looked, and {b.he} saw something {spot}.
 @solve.find.grown
-Then {c} came by. "Are you looking for something?" {c.he} asked. "I saw something {spot}."
-{c} had watched them for a while. "Try to look {spot}," {c.he} said.
+"Are you looking for something?" asked {c!}. "I saw something {spot}."
+{c} thought for a moment. "Try to look {spot}," {c.he} said.
 @solve.find.wits
 {a} closed {a.his} eyes and thought about every step of the day. Then {a.he} knew that it had to be {spot}.
 "Let me think," said {a!}. "Here I sat, and there I jumped." And {a.he} went to look {spot}.

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 SLOT = re.compile(r"\{([a-z]+)(!|\.[A-Za-z]+)?\}")
+SENTENCE_END = re.compile(r'[.!?]"? ')
 PRONOUNS = {
     "he": ("he", "him", "his", "himself", "was"),
     "she": ("she", "her", "her", "herself", "was"),
@@ -26,6 +27,7 @@ class Slot:
     role: str
     form: str  # "" chooses between name and pronoun
     capital: bool  # it begins a sentence
+    early: bool  # it is in the first sentence of the frame, so a pronoun may point further back
     spoken: bool  # inside quotation marks
 
 
@@ -46,7 +48,8 @@ def compile_frame(line: str) -> Frame:
         form = "name" if match[2] == "!" else (match[2] or "").lstrip(".")
         texts.append(line[position : match.start()])
         spoken = before.count('"') % 2 == 1
-        slots.append(Slot(match[1], form, begins_sentence(before), spoken))
+        early = SENTENCE_END.search(before) is None
+        slots.append(Slot(match[1], form, begins_sentence(before), early, spoken))
         position = match.end()
     texts.append(line[position:])
     if "{" in "".join(texts) or "}" in "".join(texts):
@@ -55,9 +58,9 @@ def compile_frame(line: str) -> Frame:
 
 
 def begins_sentence(before: str) -> bool:
-    """Whether a word after `before` begins a sentence. After `?" ` it does not: `"Why?" he said`."""
-    if before.endswith('"'):  # the first word inside quotation marks
-        return before.count('"') % 2 == 1
+    """Whether a word after `before` begins a sentence; not after `?" `, as in `"Why?" he said`."""
+    if before.endswith('"'):  # the first word that is spoken, unless the speech goes on
+        return before.count('"') % 2 == 1 and not before.endswith(', "')
     return before == "" or before.endswith((". ", "! ", "? ", '." '))
 
 
@@ -74,6 +77,12 @@ def read_frames(text: str) -> dict[str, tuple[Frame, ...]]:
         else:
             found[key].append(compile_frame(line))
     return {key: tuple(frames) for key, frames in found.items()}
+
+
+def titled(words: str) -> str:
+    """`Walk on Stilts`: capitals as in a title."""
+    small = ("a", "an", "the", "of", "on", "in", "out", "with", "from")
+    return " ".join(w if w in small else w[0].upper() + w[1:] for w in words.split())
 
 
 def with_article(words: str) -> str:

@@ -44,26 +44,27 @@ def begin(s: Teller) -> None:
     weather(s, draw.pick(("sunny", "sunny", "windy", "cloudy")))
 
 
-def weather(s: Teller, kind: str) -> None:
+def weather(s: Teller, kind: str, season: str | None = None) -> None:
     """Set season, weather and part of the day, and the phrases that name them."""
-    season, part = s.draw.pick(SEASONS), s.draw.pick(("morning", "afternoon"))
+    season = season or s.draw.pick(SEASONS)
+    part = s.draw.pick(("morning", "afternoon"))
     day = s.draw.pick(DAYS[kind]).format(season=season, part=part)
     s.roles.update(season=season, weather=kind, part=part, day=day, when=day)
 
 
-def introduce(s: Teller, trait: str = "any", friend: bool = True) -> None:
+def introduce(s: Teller, trait: str = "any", friend: bool = True, habit: bool = True) -> None:
     """Tell who the hero is, and perhaps a habit that will come back at the end."""
     draw = s.draw
     words = vocabulary.TRAITS[trait].split("|")
     s.roles["trait"] = draw.pick(words)
     s.roles["atrait"] = ("an " if s.roles["trait"][0] in "aeiou" else "a ") + s.roles["trait"]
-    style = draw.pick(("plain", "plain", "plain", "day", "call"))
+    style = draw.pick(("plain", "plain", "plain", "day", "day", "call"))
     s.tell(f"intro.{s.roles['part'] if style == 'day' else style}")
     if style == "day":
         s.roles["when"] = f"That {s.roles['part']}"
-    if draw.chance(0.4):
-        habit, s.roles["echo"] = draw.pick(vocabulary.quirks())
-        s.say(habit)
+    if habit and draw.chance(0.4):
+        line, s.roles["echo"] = draw.pick(vocabulary.quirks())
+        s.say(line)
     if friend:
         s.tell("friend")
 
@@ -74,17 +75,37 @@ def settle(s: Teller, place: Place) -> None:
     s.roles.update(p=place, spot=draw.pick(place.spots), sight=draw.pick(place.sights))
 
 
-def set_out(s: Teller, place: Place, alone: bool = False) -> None:
-    """Hero and friend go to `place`, and the paragraph looks around there."""
+def set_out(s: Teller, place: Place, interlude: bool = True) -> None:
+    """Hero and friend go to `place` and look around; perhaps something small happens there."""
     settle(s, place)
-    s.tell("go.out", a=s.roles["a"] if alone else s.roles["g"])
+    s.tell("go.out", a=s.roles["g"])
     s.maybe(0.5, "sight")
+    if interlude and not {"d", "y"} & s.roles.keys() and s.draw.chance(0.3):
+        s.draw.pick((drizzle, hunger, small_kindness))(s)
+
+
+def drizzle(s: Teller) -> None:
+    """An interlude: a short rain that brings something nice."""
+    s.tell("rain.begin", "rain.wait", "rain.end")
+
+
+def hunger(s: Teller) -> None:
+    """An interlude: one has forgotten the bread, and the other shares."""
+    forgot, has = ("a", "b") if s.draw.chance(0.5) else ("b", "a")
+    s.tell("bread.share", h=s.roles[has], f=s.roles[forgot])
+
+
+def small_kindness(s: Teller) -> None:
+    """An interlude: a small animal is helped, and comes back at the end of the story."""
+    s.roles["d"] = s.creature()
+    s.roles["later"] = True
+    s.tell("kind.met", "kind.help", "kind.thanks")
 
 
 def prepare_help(s: Teller, need: str) -> None:
     """Perhaps plant what will help later: a kindness to a small animal, or a tool in the bag."""
     chance = s.draw.number()
-    if chance < 0.35 and has_creature(s, need):
+    if chance < 0.3 and has_creature(s, need):
         s.roles["d"] = s.creature(need)
         s.paragraph()
         s.tell("kind.see", "kind.help", "kind.thanks")
@@ -103,7 +124,8 @@ def has_creature(s: Teller, need: str) -> bool:
 
 def solve(s: Teller, need: str) -> str:
     """The way out of a difficulty; what was planted is used. Returns who or what it was."""
-    if "d" in s.roles:
+    if "d" in s.roles and need in s.roles["d"].skills:
+        s.roles["later"] = False  # it has come back already
         s.tell("creature.back", f"solve.{need}.creature")
         return "creature"
     if "y" in s.roles:
@@ -134,6 +156,8 @@ def close(s: Teller, *lessons: str) -> None:
     """The end: perhaps a lesson of this plot, perhaps the habit of the beginning, an image."""
     draw = s.draw
     s.paragraph()
+    if s.roles.get("later"):
+        s.tell("kind.return")
     taught = bool(lessons) and draw.chance(0.7)
     if taught:
         s.tell(draw.pick(lessons))

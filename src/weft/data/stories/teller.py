@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from weft.data.stories import vocabulary
-from weft.data.stories.language import Frame, compile_frame
+from weft.data.stories.language import Frame, Slot, compile_frame
 from weft.data.stories.world import Person, Place, Thing, World, together
 
 Item = TypeVar("Item")
@@ -124,7 +124,7 @@ class Teller:
         for slot, text in zip(frame.slots, frame.texts[1:], strict=True):
             value = roles[slot.role]
             if isinstance(value, Person):
-                words = self._person(value, slot.form, mentioned)
+                words = self._person(value, slot, mentioned)
                 mentioned.append(value)
                 topic = topic or (None if slot.spoken else value)
             elif isinstance(value, Thing):
@@ -137,14 +137,14 @@ class Teller:
         sentence = "".join(parts)
         return sentence[0].upper() + sentence[1:]
 
-    def _person(self, person: Person, form: str, mentioned: list[Person]) -> str:
-        if form:
-            return person.forms[form]
+    def _person(self, person: Person, slot: Slot, mentioned: list[Person]) -> str:
+        if slot.form:
+            return person.forms[slot.form]
         clear = not any(p.gender == person.gender for p in self._others if p is not person)
         before = not any(p.gender == person.gender for p in mentioned if p is not person)
         if person in mentioned:
             return person.forms["he" if before else "name"]
-        if person is self._topic and clear and before and self._pronouns < 2:
+        if person is self._topic and clear and before and slot.early and self._pronouns < 2:
             self._pronouns += 1
             return person.forms["he"]
         self._pronouns = 0

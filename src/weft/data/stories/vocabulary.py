@@ -2,6 +2,7 @@
 
 Every line is one entry, its fields divided by `|`; the stories are written in ASCII.
 """
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from __future__ import annotations
 
@@ -201,7 +202,7 @@ def creatures() -> tuple[Person, ...]:
 def things(table: str) -> list[tuple[str, list[str], tuple[str, ...], str, str]]:
     """(noun, adjectives, flags, how it breaks, how it is mended) of each row."""
     return [
-        (row[0], row[1].split(), tuple(row[2].split()), *((row[3:] + ["", ""])[:2]))
+        (row[0], row[1].split(), tuple(row[2].split()), *[*row[3:], "", ""][:2])
         for row in rows(table)
     ]
 

@@ -1,6 +1,8 @@
 """Two build something; the first try falls down, and they learn why."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
-from weft.data.stories import scenes
+from weft.data.stories import scenes, vocabulary
+from weft.data.stories.language import titled
 from weft.data.stories.teller import Teller
 
 FRAMES = """
@@ -61,14 +63,14 @@ a seesaw|a rotten log|{a} sat down on one end. There was a dusty sound, and the 
 
 
 def plot(s: Teller) -> None:
-    work, first, crash, lesson, second, done, flag = s.draw.pick(scenes.vocabulary.rows(WORKS))
+    work, first, crash, lesson, second, done, flag = s.draw.pick(vocabulary.rows(WORKS))
     scenes.introduce(s, "hasty")
     s.paragraph()
     scenes.settle(s, s.place(flag))
     when = s.roles["when"]
     s.roles.update(work=work, first=first, lesson=lesson, second=second)
-    s.roles.update(whenlow=when[0].lower() + when[1:], title=work.split(maxsplit=1)[1].title())
-    s.roles["worktitle"] = work.title()
+    s.roles.update(whenlow=when[0].lower() + when[1:], title=titled(work.split(maxsplit=1)[1]))
+    s.roles["worktitle"] = titled(work)
     s.tell("build.wish")
     for person in (s.roles["a"], s.roles["b"]):
         s.world.where[person] = s.roles["p"]

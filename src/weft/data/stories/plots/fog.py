@@ -46,7 +46,7 @@ From that day on, they laid a white pebble at every crossing.
 And the next time they went out, they told {m!} where they were going.
 """
 
-GOALS = "mushrooms|the biggest acorn|a place for a secret camp|blue flowers|fox tracks".split("|")
+GOALS = ("mushrooms", "the biggest acorn", "a place for a camp", "blue flowers", "fox tracks")
 
 
 def plot(s: Teller) -> None:

@@ -1,6 +1,6 @@
 """A birthday and no money: a present is made, or something dear is given away."""
 
-from weft.data.stories import scenes
+from weft.data.stories import scenes, vocabulary
 from weft.data.stories.teller import Teller
 
 FRAMES = """
@@ -40,7 +40,7 @@ Of all the presents, it was the one that {b} took to bed that night.
 It got the best place in the whole room.
 @own.dear
 {a} had only one treasure: {x.a}.
-On the shelf stood {x.a}. It was the best thing that {a} had.
+On the shelf was {x.a}. It was the best thing that {a} had.
 @gift.dear
 {a} remembered how {b!} had looked at {x}, every time.
 {b} had always loved {x}. {a} knew that.
@@ -88,7 +88,7 @@ def plot(s: Teller) -> None:
 
 
 def handmade(s: Teller) -> None:
-    stuff, made, flag = s.draw.pick(scenes.vocabulary.rows(MADE))
+    stuff, made, flag = s.draw.pick(vocabulary.rows(MADE))
     s.roles.update(stuff=stuff, made=made, madecap=made.capitalize())
     s.tell("gift.think")
     s.paragraph()

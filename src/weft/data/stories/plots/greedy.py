@@ -1,7 +1,9 @@
 """Somebody gathers more than can be carried, loses it, and is helped by those who got nothing."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
+from weft.data.stories.world import Thing
 
 FRAMES = """
 @greedy.find
@@ -47,21 +49,19 @@ After that, {a} only took as much as {a.he} could carry.
 {a} never forgot who had knelt down beside {a.him}.
 """
 
-FRUITS = "blackberries|hazelnuts|wild plums|chestnuts|blueberries|small red apples".split("|")
+FRUITS = ["blackberries", "hazelnuts", "wild plums", "chestnuts", "blueberries", "small red apples"]
 
 
 def plot(s: Teller) -> None:
+    scenes.weather(s, "sunny", "autumn")
     scenes.introduce(s, "greedy")
     s.paragraph()
-    x = s.roles["x"] = scenes.Thing(
+    x = s.roles["x"] = Thing(
         "basket", s.draw.pick(("round", "brown", "old")), breaks="lost its bottom"
     )
-    s.roles.update(fruit=s.draw.pick(FRUITS), season="autumn")
-    s.roles["when"] = s.draw.pick(
-        ("One autumn morning", "One bright day in autumn", "Late in the summer")
-    )
+    s.roles.update(fruit=s.draw.pick(FRUITS))
     s.world.holder[x], s.world.broken[x] = s.roles["a"], False
-    scenes.set_out(s, s.place("open"))
+    scenes.set_out(s, s.place("open"), interlude=False)
     s.tell("greedy.find", "greedy.mine", "greedy.ask")
     s.paragraph()
     s.tell("greedy.fill", "greedy.heavy", "break.basket", "greedy.gone")

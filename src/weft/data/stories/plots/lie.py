@@ -1,4 +1,5 @@
 """Something good is eaten in secret, another is blamed, and the truth comes out."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller

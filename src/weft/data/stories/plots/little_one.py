@@ -1,6 +1,7 @@
 """A small animal has lost its mother; they follow what it says until they find her."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
-from weft.data.stories import scenes
+from weft.data.stories import scenes, vocabulary
 from weft.data.stories.teller import Teller
 from weft.data.stories.world import Person
 
@@ -73,7 +74,7 @@ gosling|She is white, and she has a long neck|a white duck with a short neck|My 
 def plot(s: Teller) -> None:
     scenes.introduce(s, s.draw.pick(("any", "patient")))
     s.paragraph()
-    kind, clue, wrong, no, mother, home = s.draw.pick(scenes.vocabulary.rows(FAMILIES))
+    kind, clue, wrong, no, mother, home = s.draw.pick(vocabulary.rows(FAMILIES))
     little = Person(f"the {kind}", "it", kind)
     s.roles["kind"] = kind.title()
     s.roles.update(l=little, clue=clue, wrongone=wrong, noone=no, mother=mother)

@@ -1,4 +1,5 @@
 """Something loved is lost, looked for in the wrong places, and found; or somebody needs it more."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
@@ -10,7 +11,7 @@ They climbed, they jumped and they raced each other until their faces were hot.
 They lay on their backs and gave names to the clouds.
 They built a small town out of sticks and stones.
 @lose.unnoticed
-In the middle of the game, {x} slipped away, and {a!} did not notice.
+Meanwhile {x} slipped away, and {a!} did not notice.
 Nobody saw that {x} fell to the ground.
 {a} put {x} down for a moment, only for a moment, and forgot it.
 @lost.notice
@@ -29,10 +30,10 @@ Then {b} crawled around {other}. {b.He} came back with dirty knees and empty han
 {othercap}, {a} found only a feather.
 They turned over every leaf. They asked a passing cat. Nobody had seen it.
 @find.own
-And there it was, {spot}: {x.a}!
+And there it was, {spot}: {x}!
 {a} ran there. {spotcap}, as if it had only been sleeping, lay {x}.
 {a} bent down, and there lay {x}, a little dusty but whole.
-There lay {x.a}. "My {x.noun}!" cried {a!}.
+There lay {x}. "My {x.noun}!" cried {a!}.
 @lost.nest
 But when {a} reached for {x}, {a.he} saw that it was not empty. A mother mouse had made a bed in it for five tiny babies.
 But {x} had a guest. A mother mouse lay in it with her five pink babies.
@@ -77,7 +78,7 @@ def plot(s: Teller) -> None:
         s.tell("lost.nest", "lost.leave")
         s.paragraph()
         s.tell("lost.return")
-        s.world.holder[x] = s.roles["a"]
+        s.world.holder[x], s.roles["later"] = s.roles["a"], False
         scenes.close(s, "lesson.nest")
         return
     s.tell("find.own", "joy")

@@ -1,6 +1,7 @@
 """The weather spoils a plan, and what they do instead is better; or a good idea saves the plan."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
-from weft.data.stories import scenes
+from weft.data.stories import scenes, vocabulary
 from weft.data.stories.teller import Teller
 
 FRAMES = """
@@ -41,7 +42,7 @@ They laughed so loudly that {m!} came to see what was going on. She sat down and
 They did not notice how the hours passed.
 {a} forgot to look out of the window even once.
 @plan.clear
-When the {trouble} was over, they hardly noticed it.
+When the {trouble} was gone, they hardly noticed it.
 Later the sun came out. "Shall we go now?" asked {b!}. "Not yet," said {a!}, "it is so nice here."
 In the evening the sky was clear. "Oh," said {a!}, "I had forgotten all about it."
 @plan.next
@@ -49,17 +50,22 @@ The next day the sun was shining. They could {wish} after all, and that was fun 
 And the other plan? They did it the next day, under a blue sky.
 @lesson.plan
 A day is like dough: you can make something out of it even if it looks gray.
-After that, they were always a little glad when it rained.
 "Bad weather is only weather," said {b!}.
+"I hope that the weather is bad tomorrow," said {b!}, and {a!} laughed.
 {a} had learned that a good day does not need sunshine.
 """
 
-WISHES = "have a picnic in the meadow|sail a boat on the pond|fly a kite on the hill|swim in the brook|pick wild strawberries|sleep in a tent in the garden".split(
-    "|"
-)
+WISHES = [
+    "have a picnic in the meadow",
+    "sail a boat on the pond",
+    "fly a kite on the hill",
+    "swim in the brook",
+    "pick wild strawberries",
+    "sleep in a tent in the garden",
+]
 
 INSTEAD = """
-have the picnic under the table|They spread a blanket under the table, put plates on it and ate bread and jam. The table legs were trees, and the lamp was the sun.
+have a picnic under the table|They spread a blanket under the table, put plates on it and ate bread and jam. The table legs were trees, and the lamp was the sun.
 build a ship|They turned the bench upside down, hung up a sheet for a sail and went to sea. {a} was the captain, and {b!} saw land behind the stove.
 put on a play|They made puppets out of old socks. {a} was the dragon, {b!} was the queen, and in the end the dragon and the queen had tea together.
 bake something|They mixed flour, eggs and honey. There was flour on the table, on the floor and on {a!}'s nose, but the cake was golden.
@@ -71,7 +77,7 @@ draw a map of a land that nobody knows|They drew mountains, rivers and a lake of
 
 def plot(s: Teller) -> None:
     trouble = s.draw.pick(("rain", "rain", "storm", "fog"))
-    instead, doing = s.draw.pick(scenes.vocabulary.rows(INSTEAD))
+    instead, doing = s.draw.pick(vocabulary.rows(INSTEAD))
     scenes.introduce(s)
     s.paragraph()
     s.roles["weathertitle"] = trouble.title()

@@ -1,6 +1,8 @@
 """Something does not work, again and again, until it does."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
-from weft.data.stories import scenes
+from weft.data.stories import scenes, vocabulary
+from weft.data.stories.language import titled
 from weft.data.stories.teller import Teller
 
 FRAMES = """
@@ -14,7 +16,7 @@ More than anything, {a} wanted to {skill}.
 @skill.laugh
 Some of the others laughed. {a} pretended not to hear it.
 "Maybe you are too small for it," said somebody.
-"Nobody can do it the first time," said {b!}.
+Somebody giggled, and {a!} turned red.
 @skill.second
 {a} tried it a second time.
 The next day {a} tried it again.
@@ -38,7 +40,10 @@ And one day, all of a sudden, it worked.
 @skill.cheer
 "You did it!" shouted {b!}.
 {b} clapped until {b.his} hands hurt.
+{b} ran to tell everybody about it.
+@skill.stare
 The ones who had laughed now stood there with open mouths.
+And nobody laughed any more.
 
 
 @skill.teach
@@ -63,19 +68,22 @@ play the flute|It squeaked so badly that the dog ran away.|Now the dog stayed, b
 stand on one hand|{a.He} fell over like a sack of flour.|{a.His} feet went up, but they came down at once.|Look at one point and breathe out|{a.He} stood there upside down and counted to ten.
 """
 
-NUMBERS = "Ten|Twenty|Fifty|A hundred|Thirty-three".split("|")
+NOISY = ("whistle", "play the flute")  # a habit of whistling would contradict them
+NUMBERS = ["Ten", "Twenty", "Fifty", "A hundred", "Thirty-three"]
 
 
 def plot(s: Teller) -> None:
-    skill, fail1, fail2, tip, success = s.draw.pick(scenes.vocabulary.rows(SKILLS))
-    scenes.introduce(s, s.draw.pick(("any", "shy", "hasty")))
+    skill, fail1, fail2, tip, success = s.draw.pick(vocabulary.rows(SKILLS))
+    scenes.introduce(s, s.draw.pick(("any", "shy", "hasty")), habit=skill not in NOISY)
     s.paragraph()
-    s.roles.update(skill=skill, tip=tip, number=s.draw.pick(NUMBERS), title=skill.title())
+    s.roles.update(skill=skill, tip=tip, number=s.draw.pick(NUMBERS), title=titled(skill))
     s.roles["c"] = s.grown_up()
     s.tell("skill.wish")
     s.tell("skill.first")
     s.say(fail1)
-    s.maybe(0.6, "skill.laugh")
+    laughed = s.draw.chance(0.5)
+    if laughed:
+        s.tell("skill.laugh")
     s.tell("skill.second")
     s.say(fail2)
     s.tell("skill.quit")
@@ -84,7 +92,7 @@ def plot(s: Teller) -> None:
     s.paragraph()
     s.tell("skill.works")
     s.say(success)
-    s.tell("skill.cheer")
+    s.tell("skill.cheer", *(["skill.stare"] if laughed else []))
     s.maybe(0.4, "skill.teach")
     s.call("{a!} Learns to {title}", "Not Yet", "One More Time", "Again and Again")
     scenes.close(s, "lesson.skill")

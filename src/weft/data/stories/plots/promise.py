@@ -1,13 +1,14 @@
 """A promise: kept against a temptation, or forgotten and made good."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
-from weft.data.stories import scenes
+from weft.data.stories import scenes, vocabulary
 from weft.data.stories.teller import Teller
 
 FRAMES = """
 @promise.ask
 {c.Intro} had to go away until evening. "Will you {task} for me?" {c.he} asked.
-"I must go to the next town today," said {c!}, the {c.kind}. "{a!}, will you {task} at noon?"
-{c.Intro} had a bad foot. "Could you {task} for me today?" {c.he} asked.
+"I must go to the next town today," said {c!}, the {c.kind}. "{a!}, will you {task} for me?"
+"I have to see my sister today," said {c!}, the {c.kind}. "Could you {task} for me?"
 @promise.give
 "I promise," said {a!}, and they shook hands on it.
 "You can count on me," said {a!}.
@@ -29,19 +30,15 @@ And {a} ran along. They played and laughed, and the promise slipped out of {a.hi
 @promise.do
 {a} went and did what {a.he} had promised: {done}.
 So {a} {did}, carefully and to the very end.
-@promise.result
-{good}
 @promise.join
-When {b} saw that, {b.he} came along and helped, and so it was done in half the time.
+{b} was disappointed. But then {b.he} came along to help, for it goes faster with two.
 {b} was surprised. Then {b.he} said, "I will help you. After that we can both go and play."
 @promise.thanks
-In the evening {c} came back. "I knew that I could count on you," {c.he} said, and {c.he} gave {a!} {x.a}.
+Then {c} came back. "I knew that I could count on you," {c.he} said, and {c.he} gave {a!} {x.a}.
 {c} was so pleased that {c.he} gave {a!} {x.a}. "This is for somebody who keeps a promise," {c.he} said.
 @promise.late
 When the evening bell rang, {a} went pale. "My promise!" {a.he} cried.
 Then the sun went down. Suddenly {a} remembered. {a.He} ran as {a.he} had never run before.
-@promise.bad
-{bad}
 @promise.confess
 "I forgot my promise," {a} told {c!}, and {a.he} did not look for an excuse. "I am very sorry."
 When {c} came back, {a} stood at the gate. "It is my fault," {a.he} said. "I forgot it."
@@ -63,10 +60,10 @@ And when {a} said "I promise", everybody knew that it was true.
 TASKS = """
 water the young plants|watered every plant|every plant got its water|The little plants stood up straight, as if they wanted to say thank you.|The little plants hung their heads, and their leaves were dry.|By and by the leaves lifted again.
 feed the hens|fed all the hens|every hen got its corn|The hens clucked and were content, and there was even a fresh egg.|The hens were so hungry that they had broken the fence and run away.|At last the last hen sat on its perch again.
-close the gate to the field|closed the gate with the big bolt|the gate was shut and bolted|That night a storm came, but all the sheep were safe in the field.|The gate stood open, and all the sheep were gone.|At last every sheep was back, even the smallest one.
-bring soup to the old ferryman|carried the soup to the old ferryman|not one drop of soup was spilled|The old ferryman ate three bowls and felt much better.|The old ferryman sat in his cold house and had not eaten all day.|The old ferryman ate hot soup at last, and he smiled again.
+close the gate to the field|closed the gate with the big bolt|the gate was shut and bolted|Soon after that a storm came up, but all the sheep were safe in the field.|The gate stood open, and all the sheep were gone.|At last every sheep was back, even the smallest one.
+bring soup to the sick miller|carried the soup to the sick miller|not one drop of soup was spilled|The sick miller ate three bowls and felt much better.|The sick miller sat in his cold house and had not eaten all day.|The sick miller ate hot soup at last, and he smiled again.
 bring in the washing|carried in all the washing|every sheet was folded|Soon after that it rained, but the washing lay dry in its basket.|It had rained, and all the clean washing lay in the mud.|In the end every sheet hung clean and white on the line.
-light the lamp at the landing|lit the lamp at the landing|the lamp burned bright and clear|In the dark, a small boat found its way by the light.|A small boat was lost in the dark because there was no light.|Then the lamp shone over the water, and the small boat came home.
+light the lamp at the landing|lit the lamp at the landing|the lamp burned bright and clear|When it grew dark, a small boat found its way by the light.|A small boat was lost in the dark because there was no light.|Then the lamp shone over the water, and the small boat came home.
 """
 
 
@@ -75,7 +72,7 @@ def plot(s: Teller) -> None:
     scenes.introduce(s, "any" if keeps else "careless")
     s.paragraph()
     c = s.roles["c"] = s.grown_up()
-    task, did, done, good, bad, mended = s.draw.pick(scenes.vocabulary.rows(TASKS))
+    task, did, done, good, bad, mended = s.draw.pick(vocabulary.rows(TASKS))
     s.roles.update(task=task, did=did, done=done, good=good, bad=bad, mended=mended)
     scenes.settle(s, s.place("open"))
     s.say("{when}, {a} met {c!}.")
@@ -89,8 +86,10 @@ def plot(s: Teller) -> None:
 
 
 def kept(s: Teller) -> None:
-    s.tell("promise.keep", "promise.do", "promise.result")
+    s.tell("promise.keep")
     s.maybe(0.5, "promise.join")
+    s.tell("promise.do")
+    s.say(s.roles["good"])
     s.paragraph()
     x = scenes.treasure(s, s.draw.pick(("thing", "treasure", "food")))
     s.tell("promise.thanks")
@@ -100,5 +99,7 @@ def kept(s: Teller) -> None:
 def forgotten(s: Teller) -> None:
     s.tell("promise.forget")
     s.paragraph()
-    s.tell("promise.late", "promise.bad", "sad")
+    s.tell("promise.late")
+    s.say(s.roles["bad"])
+    s.tell("sad")
     s.tell("promise.confess", "promise.repair", "promise.trust")

@@ -1,4 +1,5 @@
 """A race between a proud one and a steady one; what happens on the way decides it."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
@@ -26,7 +27,7 @@ A leaf fell to the ground. That was the sign, and off they went. {b} was far ahe
 {a} came by and saw {b!} asleep. {a.He} went on quietly, step by step.
 While {b} snored, {a} ran past on the soft grass.
 @race.wake
-When {b} woke up, {a.he} was just crossing the line. The others cheered.
+When {b} woke up, {a!} was just crossing the line. The others cheered.
 {b} woke up with a start and ran like the wind. Too late! {a} was there already.
 @race.fall
 But {b} looked back once too often, tripped over a root and fell. "My foot!" {b.he} cried.

@@ -1,7 +1,9 @@
 """A seed, a long wait, a danger; what comes up is shared."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
-from weft.data.stories import scenes
+from weft.data.stories import scenes, vocabulary
 from weft.data.stories.teller import Teller
+from weft.data.stories.world import Thing
 
 FRAMES = """
 @own.seed
@@ -65,16 +67,12 @@ It was a melon. When {a} knocked on it, it sounded like a drum.
 
 
 def plot(s: Teller) -> None:
+    scenes.weather(s, "sunny", "spring")
     scenes.introduce(s, "hasty")
     s.paragraph()
-    scenes.weather(s, "sunny")
-    s.roles["season"] = "spring"
-    s.roles["when"] = s.draw.pick(
-        ("One day in spring", "One spring morning", "When the snow had melted")
-    )
     s.roles["c"] = s.grown_up("grow")
-    x = s.roles["x"] = scenes.Thing("seed", s.draw.pick(("little", "round", "flat", "striped")))
-    danger, save = s.draw.pick(scenes.vocabulary.rows(DANGERS))
+    x = s.roles["x"] = Thing("seed", s.draw.pick(("little", "round", "flat", "striped")))
+    danger, save = s.draw.pick(vocabulary.rows(DANGERS))
     s.tell("own.seed", "seed.plant", "seed.water")
     s.world.holder[x] = None
     s.paragraph()

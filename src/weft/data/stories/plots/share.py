@@ -1,4 +1,5 @@
 """Two want one thing; the quarrel costs them something, and sharing turns out to be more."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
@@ -10,6 +11,10 @@ There, on the lowest branch, hung {x.a}. {a} picked it at once.
 @own.bought
 {m!} had given {a.him} {x.a} to take along.
 In {a.his} bag {a} had {x.a}, still wrapped in a cloth.
+@share.unpack
+When they were hungry, {a} unpacked {x}.
+At noon {a} sat down and unwrapped {x}.
+After a while {a} took out {x}.
 @share.saw
 {b}'s eyes grew big. "May I have some of it?" {b.he} asked.
 "That looks good," said {b!}. "Shall we share it?"
@@ -71,9 +76,8 @@ def plot(s: Teller) -> None:
     grows = "tree" in x.flags and s.roles["season"] == "autumn"
     if not grows:
         s.tell("own.bought")
-    scenes.set_out(s, s.place(*(["tree"] if grows else [])))
-    if grows:
-        s.tell("own.pick")
+    scenes.set_out(s, s.place(*(["tree"] if grows else [])), interlude=False)
+    s.tell("own.pick" if grows else "share.unpack")
     s.tell("share.saw")
     if mean:
         quarrel(s)
@@ -88,9 +92,11 @@ def plot(s: Teller) -> None:
 
 
 def quarrel(s: Teller) -> None:
+    lost = s.roles["x"]
     s.tell("share.no", "share.quarrel")
     s.paragraph()
     s.tell(s.draw.pick(("lose.bird", "lose.drop")), "share.nothing", "share.sorry")
     s.paragraph()
-    s.roles["x"] = s.thing("food")
+    while s.roles["x"].noun == lost.noun:
+        s.roles["x"] = s.thing("food")
     s.tell("friendhas.food", "share.half")

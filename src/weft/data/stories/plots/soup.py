@@ -1,4 +1,5 @@
 """A pot with nothing but water in it, and everyone adds a little."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes, vocabulary
 from weft.data.stories.language import listed
@@ -19,7 +20,7 @@ After the long winter, there was not much left in {town}. Everybody kept the doo
 "I have {one}," said {b!}, "only a small one." And in it went.
 {b} thought of {one} in {b.his} kitchen. {b.He} ran and brought it.
 @soup.second
-Then {t.meet} looked in. "Soup without {two}?" {t.he} said. "That will not do." And {t.he} brought some.
+Then {t.intro} looked in. "Soup without {two}?" {t.he} said. "That will not do." And {t.he} brought some.
 {t.Intro} smelled the steam. "I might find {two}," {t.he} said, and {t.he} did.
 @soup.third
 {u.Intro} gave {three}, because {u.he} did not want to be the only one who gave nothing.
@@ -49,8 +50,8 @@ The stone still lies beside the fire. It is ready, whenever somebody is hungry.
 A little from everyone is a lot.
 """
 
-GOODS = "a carrot|an onion|a potato|a turnip|a cabbage|a leek".split("|")
-MORE = "salt|butter|beans|peas|barley|parsley|mushrooms".split("|")
+GOODS = ["a carrot", "an onion", "a potato", "a turnip", "a cabbage", "a leek"]
+MORE = ["salt", "butter", "beans", "peas", "barley", "parsley", "mushrooms"]
 
 
 def plot(s: Teller) -> None:

@@ -1,4 +1,5 @@
 """A chain of swaps: everyone has what the next one needs."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes, vocabulary
 from weft.data.stories.teller import Teller
@@ -28,16 +29,16 @@ At the next corner stood {u.meet}. "{needtwo}," {u.he} said.
 "Here is {y}," said {a!}. {u!} laughed for joy and gave {a.him} {z.a}.
 @trade.arrive
 At last {a} stood before {c!}. "{needthree}," said {c!}. "For that I would give anything."
-So {a} came to {c!}. {c.He} looked at {z} and clapped {c.his} hands. "{needthree}," {c.he} said.
+So {a} came to {c!}. {c!} looked at {z} and clapped {c.his} hands. "{needthree}," {c.he} said.
 @swap.three
 And so {a} gave away {z} and got {w.a}.
 One quick swap, and {a} held {w} in {a.his} hands.
 @trade.deliver
-{a} ran to {b!}'s bed and put {w} on the blanket. {b} smiled for the first time in days.
+{a} ran to {b!}'s bed and put {w} on the blanket. {b} smiled for the first time in days. "Where does it come from?" {b.he} asked.
 When {b} saw {w}, {b.his} cheeks turned pink again. "Where did you get that?" {b.he} asked.
 @trade.tell
 "It began with {x.a}," said {a!}, and {a.he} told the whole story.
-"From {x.a}," said {a!}. {b} did not believe a word of it, but it was true.
+"From {x.a}, in a way," said {a!}. {b} did not believe a word of it, but it was true.
 @lesson.trade
 What one does not need, another is looking for.
 And so one small thing had made four people happy.
@@ -53,7 +54,7 @@ umbrella|red|I must go out, and it is going to rain. If only I had an umbrella
 button|golden|I have lost the last button of my coat. If only I had a button
 basket|round|My apples are rolling all over the road. If only I had a basket
 candle|white|My cellar is so dark. If only I had a candle
-blanket|woolen|My baby is cold. If only I had a blanket
+blanket|woolen|My grandchild is cold. If only I had a blanket
 broom|new|I have spilled all my flour. If only I had a broom
 whistle|tin|My dog does not hear me. If only I had a whistle
 cup|blue|I am so thirsty, and I have nothing to drink from. If only I had a cup
