@@ -190,9 +190,12 @@ def test_info_shows_the_tree_and_the_sums(weft, run_folder):
 def test_info_rows_add_up():
     from weft.cli.info import tree_rows
 
-    rows = tree_rows({"a.b.w": (2, 3), "a.b.v": (4,), "a.c.w": (5,), "d": (7,)})
+    shapes = {"a.b.w": (2, 3), "a.b.v": (4,), "a.c.w": (5,), "d": (7,)}
+    shapes |= {f"e.{i}.w": (2,) for i in range(12)} | {"e.12.w": (3,)}
+    rows = tree_rows(shapes)
     assert [(name.strip(), int(count)) for name, _, count in rows] == [
         ("a", 15), ("b", 10), ("w", 6), ("v", 4), ("c", 5), ("w", 5), ("d", 7),
+        ("e", 27), ("0-11 (each)", 2), ("w", 2), ("12", 3), ("w", 3),
     ]  # fmt: skip
     assert rows[2][0] == "    w" and rows[2][1] == "(2, 3)"
 

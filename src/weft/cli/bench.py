@@ -186,7 +186,7 @@ def _from_one(options: Any, *names: str) -> None:
 
 def _peak_text(fraction: float | None, peak: float | None) -> str:
     if fraction is None or peak is None:
-        return "unknown: the reference kernels do not measure it"
+        return "unknown: only the native kernels measure it"
     return f"{100 * fraction:.0f} % of {peak:,.0f} GFLOP/s, measured now"
 
 

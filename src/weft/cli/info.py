@@ -110,27 +110,40 @@ def _memory_rows(memory: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def tree_rows(shapes: dict[str, tuple[int, ...]]) -> list[tuple[str, str, str]]:
-    """(indented name, shape, count): a row per module with its sum, then what is in it."""
+def tree_rows(shapes: dict[str, tuple[int, ...]], depth: int = 0) -> list[tuple[str, str, str]]:
+    """(indented name, shape, count): a row for each module with its sum, then what is in it.
+
+    Neighbours that are alike, such as the blocks of a Transformer, share one row: `0-11 (each)`.
+    """
     rows: list[tuple[str, str, str]] = []
-    for prefix, name in _walk(list(shapes)):
-        inside = [s for n, s in shapes.items() if n == name or n.startswith(name + ".")]
-        indent = "  " * prefix.count(".") if prefix else ""
-        shape = "(" + ", ".join(map(str, shapes[name])) + ")" if name in shapes else ""
-        label = name.rsplit(".", 1)[-1] if prefix else name
-        rows.append((indent + label, shape, f"{sum(map(_size, inside)):,}"))
+    for label, below in _merged(_children(shapes)):
+        count = f"{sum(map(_size, below.values())):,}"
+        shape = "(" + ", ".join(map(str, below[""])) + ")" if "" in below else ""
+        rows.append(("  " * depth + label, shape, count))
+        rows += tree_rows({name: s for name, s in below.items() if name}, depth + 1)
     return rows
 
 
-def _walk(names: list[str]) -> list[tuple[str, str]]:
-    """Every module and parameter once, parents first: (its parent with a dot, its full name)."""
-    seen: dict[str, str] = {}
-    for name in names:
-        parts = name.split(".")
-        for depth in range(1, len(parts) + 1):
-            full = ".".join(parts[:depth])
-            seen.setdefault(full, "".join(p + "." for p in parts[: depth - 1]))
-    return [(parent, full) for full, parent in seen.items()]
+def _children(shapes: dict[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The names' first parts, each with what follows; "" is a parameter itself."""
+    children: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in shapes.items():
+        first, _, rest = name.partition(".")
+        children.setdefault(first, {})[rest] = shape
+    return children
+
+
+def _merged(children: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """The children, with runs of numbered ones that are alike as one."""
+    runs: list[tuple[str, str, dict[str, Any]]] = []  # first, last, what is in it
+    for name, below in children.items():
+        if name.isdecimal() and runs and runs[-1][2] == below:
+            runs[-1] = (runs[-1][0], name, below)
+        else:
+            runs.append((name, name, below))
+    return [
+        (first if first == last else f"{first}-{last} (each)", below) for first, last, below in runs
+    ]
 
 
 COMMANDS = {"": (Info, run)}
