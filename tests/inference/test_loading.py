@@ -46,6 +46,14 @@ def test_bfloat16_rounds_the_matrices_once_and_the_logits_stay_close(tmp_path, a
     assert (a != b).any()
 
 
+def test_loading_draws_no_random_number(run_folder):
+    weft.manual_seed(3)
+    expected = weft.rand(2).tolist()
+    weft.manual_seed(3)
+    load(run_folder).generate("once", seed=1)
+    assert weft.rand(2).tolist() == expected
+
+
 def test_a_mistyped_name_names_the_nearest(run_folder):
     with pytest.raises(WeftError, match=r"no such folder; .*tinny; did you mean .*tiny\?"):
         load(run_folder.with_name("tinny"))

@@ -52,3 +52,16 @@ def test_bad_input_is_refused():
         init.kaiming_uniform_(weft.autograd.empty(3, 3), mode="fan")
     with pytest.raises(ValueError, match="Unsupported nonlinearity swish"):
         init.calculate_gain("swish")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_skipped_fills_nothing_and_draws_nothing(name):
+    values = weft.full((3, 4), 7.0)
+    weft.manual_seed(3)
+    expected = weft.rand(2).tolist()
+    weft.manual_seed(3)
+    with init.skipped():
+        getattr(init, name)(values, **FUNCTIONS[name])
+    assert (values.array == 7).all() and weft.rand(2).tolist() == expected
+    getattr(init, name)(values, **FUNCTIONS[name])
+    assert (values.array != 7).any()  # and afterwards it fills again

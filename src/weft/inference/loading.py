@@ -26,6 +26,7 @@ from weft.config import ModelConfig, from_dict
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
 from weft.inference.generation import LoadedModel
 from weft.models import GPT
+from weft.nn import init
 from weft.tokenizers import tokenizer_from_json
 
 Which = Literal["best", "latest"]
@@ -114,7 +115,8 @@ def _nearest(path: Path) -> str:
 
 
 def _build(config: ModelConfig, found: Checkpoint) -> Any:
-    model = GPT(config)
+    with init.skipped():
+        model = GPT(config)
     try:
         model.load_state_dict(found.model)
     except RuntimeError as error:

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -13,10 +16,29 @@ from weft.autograd import Tensor
 from weft.random import Generator, default_generator
 
 
+class _Mode(threading.local):
+    skip = False
+
+
+_mode = _Mode()
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Inside, nothing is filled and nothing drawn: for a model whose weights are loaded next."""
+    before, _mode.skip = _mode.skip, True
+    try:
+        yield
+    finally:
+        _mode.skip = before
+
+
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Uniform numbers from [a, b)."""
+    if _mode.skip:
+        return tensor
     draws = (generator or default_generator()).uniform(tensor.shape)
     low, high = np.float32(a), np.float32(b)
     # PyTorch's u · (b − a) + a is one fused multiply-add: exact in float64, rounded once.
@@ -28,6 +50,8 @@ def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Normal numbers."""
+    if _mode.skip:
+        return tensor
     draws = (generator or default_generator()).normal(tensor.shape)
     tensor.array[...] = draws * np.float32(std) + np.float32(mean)
     return tensor
@@ -35,7 +59,8 @@ def normal_(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """The same number everywhere."""
-    tensor.array.fill(val)
+    if not _mode.skip:
+        tensor.array.fill(val)
     return tensor
 
 
