@@ -14,7 +14,7 @@ In {town} lived {atrait} {a.kind} named {a!}.
 Have you heard of {a!}, the {trait} {a.kind}? This is {a.his} story.
 This is the story of {a!}, {atrait} {a.kind} from {town}.
 Everybody in {town} knew {a!}, the {trait} {a.kind}.
-{a!} was a {a.kind}. {a.He} was {trait}, and {a.he} lived {home}.
+{a!} was {atrait} {a.kind}, and {a.he} lived {home}.
 @intro.morning
 {day}, {atrait} {a.kind} named {a!} woke up before everyone else.
 {day}, {atrait} {a.kind} named {a!} jumped out of bed.
@@ -85,10 +85,14 @@ At home {a} found a small flower on the doorstep. {d!} had put it there, to say 
 @sight
 {sight}
 @kind.see
+{when}, {a} met {d.little}. It {d.trouble}.
+{when}, {a} found {d.little} beside the path. It {d.trouble}.
+{when}, {a} heard a tiny voice. It was {d.little}. It {d.trouble}.
+{when}, {a} almost stepped on {d.little}. It {d.trouble}.
+@kind.way
 On the way {a} met {d.little}. It {d.trouble}.
-Beside the path {a} found {d.little}. It {d.trouble}.
+Beside the path {a} saw {d.little}. It {d.trouble}.
 Suddenly {a} heard a tiny voice. It was {d.little}. It {d.trouble}.
-{a} almost stepped on {d.little}. It {d.trouble}.
 @kind.help
 {a} stopped at once and {d.rescue}.
 "Poor little thing," said {a!}. {a.He} knelt down and {d.rescue}.
@@ -104,10 +108,10 @@ Suddenly {a} heard a tiny voice. It was {d.little}. It {d.trouble}.
 {a} waved and went on {a.his} way.
 "How could such a small animal help anyone?" thought {a!}.
 @own.pack
-Before {a} left, {m!} gave {a.him} {x.a}. "You never know," she said.
-"Take {x.a} with you," said {m!} at the door. "It may be useful."
-At the last moment {a} put {x.a} into {a.his} bag, just in case.
-{a} took {x.a} along. {a.He} could not say why.
+{when}, {m!} gave {a!} {x.a} to take along. "You never know," she said.
+{when}, {a} packed {a.his} bag. At the last moment {a.he} put {x.a} into it, just in case.
+{when}, {a} wanted to go out. "Take {x.a} with you," said {m!} at the door.
+{when}, {a} was ready to go out. {a.He} took {x.a} along and could not say why.
 @sad
 {a} felt tears in {a.his} eyes.
 {a} sat down and did not say a word.
@@ -144,6 +148,7 @@ Then {a} remembered {y} in {a.his} bag.
 @thank.tool
 "Good that we had {y}," said {b!}.
 "Mother was right about {y}," said {a!}.
+{a} patted {y}. "You are coming along every time," {a.he} said.
 @joy
 {a} jumped for joy.
 {a} laughed out loud.
@@ -172,6 +177,7 @@ SOLUTIONS = """
 @solve.high.creature
 It {d.moves} up into the branches, pulled and pushed, and down came {x}.
 Up it went, higher and higher, and it tugged at {x} until it fell.
+It {d.moves} up, right to the top, and gave {x} a push. Down it came, turning in the air.
 @solve.high.rope
 {a} threw {y} over the branch and shook it until {x} fell down.
 {a} threw one end of {y} over the branch, and {g} pulled. The branch shook, and {x} came down.
@@ -181,15 +187,19 @@ With {y}, {a} could just reach {x}. One push, and it fell down.
 @solve.high.friend
 {b} knelt down, and {a} climbed onto {b.his} shoulders. Now {a!} could reach {x}.
 "Stand on my shoulders," said {b!}. {a} climbed up, stretched out one arm and had {x}.
+{b} stood against the trunk, and {a} climbed up on {b.him} as if {b.he} were a ladder. One long stretch, and {a!} had {x}.
 @solve.high.grown
 {c} brought a long ladder, climbed up and handed {x} down to {a!}.
 {c} leaned a ladder against the tree, and a moment later {x} was back on the ground.
+"Nothing easier than that," said {c!}. {c.He} fetched a ladder, and soon {a!} held {x} again.
 @solve.high.wits
 "If the wind took it up, the wind can bring it down," said {a!}. {g} waited, and at last a strong gust blew {x} out of the tree.
 {a} tied a pebble to a long piece of grass and threw it at the branch, once, twice, three times. At last {x} came tumbling down.
+{a} looked at the tree for a long time. Then {a.he} pulled down the lowest branch as far as it would go and let it snap back. The whole tree shook, and {x} fell into the grass.
 @solve.water.creature
 It {d.moves} out to {x} and brought it safely back to the shore.
 Out it went over the water, took hold of {x} and came back with it.
+The water was no trouble for {d!}. A moment later {x} lay at {a!}'s feet.
 @solve.water.rope
 {a} made a loop in {y} and threw it. The third time, it caught {x}.
 {a} threw {y} again and again, until it lay around {x}. Then {g} pulled it in.
@@ -202,15 +212,19 @@ With {y}, {a} could reach far out over the water, and soon {x} was back on dry l
 @solve.water.friend
 "Watch," said {b!}, and {b.he} threw pebbles into the water behind {x}. The little waves pushed it back to the shore.
 {b} held {a!} by one hand, and {a!} leaned out over the water until {a.he} could reach {x}.
+{b} broke off a long reed and waved it over the water until {x} turned and came closer. Then {a} could reach it.
 @solve.water.grown
 {c} rowed out in a small boat and came back with {x}.
 {c} had a net with a long handle, and with one sweep {c.he} caught {x}.
+"Stay where you are," said {c!}. {c.He} pulled off {c.his} shoes, waded in and came back with {x}.
 @solve.water.wits
 {a} watched how the water moved. {g} ran ahead to the place where it turned, and there {x} came floating into {a!}'s hands.
 "The water is going that way," said {a!}. {g} went around to the other side and waited, and soon {x} bumped against the bank.
+{a} sat down and thought. Then {a.he} threw a big stone behind {x}, and another one, and the waves brought it in.
 @solve.narrow.creature
 It {d.moves} down into the dark and pushed {x} out, bit by bit.
 It was small enough to slip into the hole. A moment later, {x} came out, and then a little head.
+Where no hand could go, {d!} went. It {d.moves} in, and soon {x} came out.
 @solve.narrow.lantern
 {a} held {y} close to the hole. Now they could see {x}, and {b!} fished it out with a bent twig.
 By the light of {y}, {a} saw where {x} lay, and two careful fingers pulled it out.
@@ -223,40 +237,50 @@ By the light of {y}, {a} saw where {x} lay, and two careful fingers pulled it ou
 @solve.narrow.friend
 {b} had an idea. {b.He} put a drop of sticky sap on the end of a twig, and {x} stuck to it.
 {b} had the smallest hands. {b.He} reached in up to the elbow and pulled {x} out.
+"Wait," said {b!}. {b.He} made a loop out of long grass, let it down and pulled, and up came {x}.
 @solve.narrow.grown
 {c} moved one big stone aside, and there lay {x}.
 {c} took a long bent wire and pulled {x} out in no time.
+{c} knew the place well. {c.He} reached in from the other side and held up {x}.
 @solve.narrow.wits
 {a} dipped a twig into honey and pushed it down the hole. {x} stuck to it.
 {a} dug a small tunnel from the side, and after a while {x} rolled into {a.his} hand.
+{a} thought of the stork that eats from a jar with its long beak. With two long twigs {a.he} pinched {x} and drew it out.
 @solve.find.creature
 It {d.moves} off and soon came back. "I have seen it!" it {d.voice}. "It is {spot}."
 It looked where nobody else could look. "Here it is, {spot}!" it {d.voice}.
+It went where the two of them could not go. "Come and look!" it {d.voice}. "Something is lying {spot}."
 @solve.find.lantern
 {a} lit {y} and held it low. Something was lying {spot}.
 In the light of {y}, something could be seen {spot}.
 @solve.find.friend
 "Let us walk the same way again, step by step," said {b!}. And so they saw something {spot}.
 {b} looked where {a!} had not looked, and {b.he} saw something {spot}.
+"What would I do if I were a {x.noun}?" said {b!}. And {b.he} went straight to the right place and looked {spot}.
 @solve.find.grown
 "Are you looking for something?" asked {c!}. "I saw something {spot}."
 {c} thought for a moment. "Try to look {spot}," {c.he} said.
 @solve.find.wits
 {a} closed {a.his} eyes and thought about every step of the day. Then {a.he} knew that it had to be {spot}.
 "Let me think," said {a!}. "Here I sat, and there I jumped." And {a.he} went to look {spot}.
+{a} did everything again that {a.he} had done before, one thing after the other. And so {a.he} came to look {spot}.
 @solve.guide.creature
 It {d.moves} ahead, stopped, waited and went on again, and they followed it step by step.
 "This way, this way!" it {d.voice}, and they followed the sound.
+"Follow me," it {d.voice}. It {d.moves} from tree to tree and always waited for them.
 @solve.guide.lantern
 {a} lit {y}. It made a small round light, just big enough to see the path.
 With {y} in {a.his} hand, {a} found the marks of their own feet and followed them back.
+{y} did not shine far, but it shone far enough for the next step, and then for the step after that.
 @solve.guide.whistle
 {a} blew {y} three times. They waited. Then somebody far away rang a bell, and they walked toward the sound.
 {a} blew {y} as loudly as {a.he} could, and a dog barked at home. Now they knew the way.
 @solve.guide.friend
 "Listen," said {b!}. "That is the brook. It flows past our house." They held hands and followed the sound.
 {b} touched the trees. "Moss grows on this side," {b.he} said, "so home must be over there."
+{b} had sharp ears. "I can hear the evening bell," {b.he} said. "It is over there."
 @solve.guide.wits
 Then {a} had an idea. "Water always runs down to the valley," {a.he} said. They found a tiny stream and followed it.
 {a} wet a finger and held it up. "The wind was in our faces when we came," {a.he} said. "So now it must blow on our backs."
+"Which way did we have the hill on our right?" asked {a!}. {a.He} turned around once and pointed. "Then home is there."
 """

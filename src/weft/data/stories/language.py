@@ -27,7 +27,7 @@ class Slot:
     role: str
     form: str  # "" chooses between name and pronoun
     capital: bool  # it begins a sentence
-    early: bool  # it is in the first sentence of the frame, so a pronoun may point further back
+    sentence: int  # of the frame; in the first one, 0, a pronoun may point further back
     spoken: bool  # inside quotation marks
 
 
@@ -48,8 +48,8 @@ def compile_frame(line: str) -> Frame:
         form = "name" if match[2] == "!" else (match[2] or "").lstrip(".")
         texts.append(line[position : match.start()])
         spoken = before.count('"') % 2 == 1
-        early = SENTENCE_END.search(before) is None
-        slots.append(Slot(match[1], form, begins_sentence(before), early, spoken))
+        sentence = len(SENTENCE_END.findall(before))
+        slots.append(Slot(match[1], form, begins_sentence(before), sentence, spoken))
         position = match.end()
     texts.append(line[position:])
     if "{" in "".join(texts) or "}" in "".join(texts):

@@ -19,6 +19,7 @@ HOUSES = {
     "forest": ("under the roots of a beech", "in a cozy burrow", "beside a big rock",
                "near the edge of the forest"),
 }  # fmt: skip
+LATER = ("A little later", "Soon after that", "After that")
 SEASONS = ("spring", "summer", "autumn")
 DAYS = {
     "sunny": ("One sunny {part}", "One bright {season} {part}", "One warm {season} {part}",
@@ -110,12 +111,14 @@ def prepare_help(s: Teller, need: str) -> None:
         s.paragraph()
         s.tell("kind.see", "kind.help", "kind.thanks")
         s.maybe(0.4, "kind.smile")
+        s.roles["when"] = s.draw.pick(LATER)
         s.paragraph()
     elif chance < 0.6:
         tools = [row for row in vocabulary.thing_rows("tool") if need in row[2]]
         if tools:
             s.roles["y"] = s.thing("tool", need)
             s.tell("own.pack", x=s.roles["y"])
+            s.roles["when"] = s.draw.pick(LATER)
 
 
 def has_creature(s: Teller, need: str) -> bool:
@@ -148,8 +151,11 @@ def meet_grown_up(s: Teller, skill: str | None = None) -> None:
 
 
 def thank(s: Teller, method: str) -> None:
+    """Thanks to who or what `solve` returned; wits need no thanks."""
+    if method == "wits":
+        return
     s.tell({"creature": "thank.creature", "friend": "thank.friend", "grown": "thank.grown",
-            "tool": "thank.tool"}.get(method, "joy"))  # fmt: skip
+            "tool": "thank.tool"}[method])  # fmt: skip
 
 
 def close(s: Teller, *lessons: str) -> None:

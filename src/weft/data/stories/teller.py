@@ -118,7 +118,8 @@ class Teller:
         return frame
 
     def _render(self, frame: Frame, roles: dict[str, Any]) -> str:
-        topic: Person | None = None
+        topic: Person | None = None  # whom the last sentence of the frame is about
+        about = -1
         mentioned: list[Person] = []
         parts = [frame.texts[0]]
         for slot, text in zip(frame.slots, frame.texts[1:], strict=True):
@@ -126,7 +127,8 @@ class Teller:
             if isinstance(value, Person):
                 words = self._person(value, slot, mentioned)
                 mentioned.append(value)
-                topic = topic or (None if slot.spoken else value)
+                if not slot.spoken and slot.sentence > about:
+                    topic, about = value, slot.sentence
             elif isinstance(value, Thing):
                 words = self._thing(value, slot.form)
             else:
@@ -144,7 +146,7 @@ class Teller:
         before = not any(p.gender == person.gender for p in mentioned if p is not person)
         if person in mentioned:
             return person.forms["he" if before else "name"]
-        if person is self._topic and clear and before and slot.early and self._pronouns < 2:
+        if person is self._topic and clear and before and slot.sentence == 0 and self._pronouns < 2:
             self._pronouns += 1
             return person.forms["he"]
         self._pronouns = 0

@@ -194,26 +194,30 @@ def creatures() -> tuple[Person, ...]:
     for kind, skills, moves, trouble, rescue, voice in rows(CREATURES):
         person = Person(f"the {kind}", "it", kind, tuple(skills.split()))
         person.forms.update(moves=moves, trouble=trouble, rescue=rescue, voice=voice)
-        person.forms["little"] = f"a little {kind}"
+        person.forms.update(little=f"a little {kind}", Little=f"A little {kind}")
         found.append(person)
     return tuple(found)
 
 
-def things(table: str) -> list[tuple[str, list[str], tuple[str, ...], str, str]]:
+Row = tuple[str, list[str], tuple[str, ...], str, str]
+
+
+def things(table: str) -> list[Row]:
     """(noun, adjectives, flags, how it breaks, how it is mended) of each row."""
-    return [
-        (row[0], row[1].split(), tuple(row[2].split()), *[*row[3:], "", ""][:2])
-        for row in rows(table)
-    ]
+    found = []
+    for row in rows(table):
+        breaks, mends = row[3:] or ("", "")
+        found.append((row[0], row[1].split(), tuple(row[2].split()), breaks, mends))
+    return found
 
 
 @cache
-def thing_rows(kind: str) -> tuple[tuple[str, list[str], tuple[str, ...], str, str], ...]:
+def thing_rows(kind: str) -> tuple[Row, ...]:
     tables = {"thing": THINGS, "treasure": TREASURES, "food": FOODS, "tool": TOOLS}
     return tuple(things(tables[kind]))
 
 
-def make_thing(row: tuple[str, list[str], tuple[str, ...], str, str], adjective: str) -> Thing:
+def make_thing(row: Row, adjective: str) -> Thing:
     return Thing(row[0], adjective, row[2], row[3], row[4])
 
 

@@ -1,4 +1,5 @@
 """A borrowed thing breaks; the truth is told, at once or late, and the thing is mended."""
+# ruff: noqa: E501 (a frame is one line, however long)
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
@@ -11,6 +12,7 @@ Nobody had such a fine {x.noun} as {b!}. It was {x.praise}.
 @broken.ask
 "May I borrow {x} until tomorrow?" asked {a!}.
 "Please, {b!}, may I take {x} home, only for today?" asked {a!}.
+"It is so beautiful," said {a!}. "May I take {x} home for one night?"
 @lend.borrow
 "Yes," said {b!}, "but be careful." And {b.he} put {x} into {a!}'s hands.
 {b} thought about it. Then {b.he} gave {x} to {a!}. "Take good care of it," {b.he} said.
@@ -30,6 +32,7 @@ Crack! It happened in a moment: {x} {x.breaks}.
 @broken.hide
 {a} looked around. Nobody had seen it. Quickly {a.he} pushed {x} under the bed.
 "Perhaps {b!} will forget about it," thought {a!}, and {a.he} hid {x} behind a chest.
+With a red face {a} wrapped {x} in a cloth and hid it behind the wood pile.
 @broken.bad
 But {a} could not eat, and {a.he} could not play. {a.He} thought of {x} all the time.
 That night {a} could not sleep. It was as if {x} called from its hiding place.
@@ -42,6 +45,7 @@ With both hands {a} held out {x}, and {b} took it.
 @broken.meet
 The next day {a} met {b!}. "Did you have fun with {x}?" asked {b!}.
 The next morning {b} stood at the door and smiled. "Good morning! How is my {x.noun}?"
+In the morning there was a knock. It was {b!}. "I have come for my {x.noun}," said {b!}.
 @broken.late
 {a} held {a.his} breath. Then {a.he} could bear it no longer.
 {a} wanted to run away, but {a.his} feet would not move.
@@ -49,9 +53,11 @@ The next morning {b} stood at the door and smiled. "Good morning! How is my {x.n
 @broken.visit
 {when}, {a} came to visit {b!}.
 {when}, {b} showed {x} to {a!}.
+{when}, {g} played at {b!}'s house.
 @broken.brave
 {a} did not hide it. {a.He} took a deep breath.
 {a} knew that there was only one thing to do.
+{a} could have told a story about a storm or a thief. But {a.he} did not want to.
 @broken.truth
 "{b!}," said {a!}, "I broke {x}. I am so sorry."
 "It is broken," said {a!} softly. "I was not careful. I am very sorry."
@@ -67,18 +73,22 @@ The next morning {b} stood at the door and smiled. "Good morning! How is my {x.n
 @broken.idea
 "Come," said {a!}, "I know who can help us."
 "I will carry it to somebody who can mend it," said {a!}, "and you can come along."
+"Let us not cry," said {b!}. "Let us ask somebody who knows about such things."
 @go.mender
 Together {g} took it to {c!}, the {c.kind}, {p.at}.
 So {g} carried {x} to {c!}, the {c.kind}, {p.at}.
 @mend.sew
 {c} took a needle and a long thread and sewed {x} with tiny stitches.
 {c} threaded a needle, and stitch by stitch {x} became whole again.
+{c} looked for a thread of the right color, and soon the needle went up and down. When it stopped, {x} was whole again.
 @mend.glue
 {c} mixed a pot of glue and put {x} together again, piece by piece.
 {c} glued {x} with steady hands and told them to wait until it was dry.
+{c} put on {c.his} glasses, took a tiny brush and glued {x} so well that the crack was only a thin line.
 @mend.carve
 {c} took a piece of wood and carved a new part for {x}. It fitted perfectly.
 {c} sawed and carved and hammered, until {x} was whole again.
+{c} looked for the right piece of wood, and chips flew. By noon, {x} was mended.
 @mended.look
 You could still see where it had been broken. "That is not ugly," said {c!}. "That is its story."
 "Almost like new," said {b!}. "No, better! Now it is special."

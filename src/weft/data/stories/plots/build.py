@@ -9,9 +9,11 @@ FRAMES = """
 @build.wish
 {when}, {g} wanted to build {work} {p.at}.
 "Let us build {work}!" said {a!} {whenlow}. "I know the right place. It is {p.at}."
+{when}, {a} said to {b!}, "I have always wanted {work}. Let us build one {p.at}!"
 @build.collect
 They gathered {first}. It did not take long.
 "We can take {first}," said {b!}. "There is enough of that everywhere."
+Everything had to go quickly, so they took {first}.
 @build.hurry
 {a} did not want to measure anything. "It will hold," {a.he} said.
 They worked fast, for they wanted to be done before noon.
@@ -19,6 +21,7 @@ They worked fast, for they wanted to be done before noon.
 @build.proud
 It looked very fine. "Done!" cried {a!}.
 {a} stepped back and was proud.
+"It is the finest one in {town}," said {b!}.
 
 
 @build.blame
@@ -31,9 +34,11 @@ Then {c.intro} came by and did not laugh. "Mine fell down three times," {c.he} s
 @build.learn
 "{lesson}," said {b!} after some thought.
 "{lesson}," said {a!} slowly.
+{b} picked up a piece and turned it around. "{lesson}," {b.he} said.
 @build.second
 So they began again. This time they took {second}, and they took their time.
 The second time they did it differently. They fetched {second} and measured everything twice.
+"Once more," said {b!}. They went to get {second}, and nobody was in a hurry.
 @build.work
 {a} held, and {b} tied. Then {b} held, and {a} tied.
 They worked until their hands were sore.

@@ -22,6 +22,7 @@ Right after that, {a} went {p.to}. There {a.he} gathered {stuff}.
 @gift.make
 All evening {a} worked. From {stuff}, {a.he} made {made}.
 {a} cut and tied and glued until {a.his} fingers were sore. In the end {a.he} had {made}.
+{a} closed the door and went to work. When the lamp was lit, {stuff} had turned into {made}.
 @gift.fail
 The first try fell apart. {a} took a deep breath and began again.
 It was a bit crooked. "Crooked is good too," said {m!}.
@@ -44,15 +45,18 @@ On the shelf was {x.a}. It was the best thing that {a} had.
 @gift.dear
 {a} remembered how {b!} had looked at {x}, every time.
 {b} had always loved {x}. {a} knew that.
+And what did {b} always want to play with? {x}, and nothing else.
 @gift.hard
 It was not easy. {a} held {x} in {a.his} hands for a long time.
 {a} put {x} into a box, took it out, and put it in again.
+"I will miss you," {a} whispered to {x}.
 @give.present
 "This is for you," {a} said the next day, and {a.he} gave {x} to {b!}.
 The next day {a} put {x} into {b!}'s hands. "Happy birthday," {a.he} said.
 @gift.share
 {b} hugged {a.him}. "But we will play with it together," {b.he} said. "Every day."
 "Your {x.noun}?" said {b!}. "Then it shall belong to both of us."
+{b} could hardly speak. "You gave me your own {x.noun}?" {b.he} asked. "Then we will take turns."
 @lesson.gift
 A present does not have to cost anything but time.
 And {a} found out that giving makes you just as happy as getting.

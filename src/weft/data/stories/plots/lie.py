@@ -16,21 +16,27 @@ It smelled so good that {a!}'s nose went all the way up to it.
 @eat.secret
 First {a} took a crumb, then a corner, and suddenly the whole {x.noun} was gone.
 "Only one bite," thought {a!}. But one bite became two, and two became ten.
+{a} broke off a bit on the left, and then on the right, so that it would be even. Soon there was nothing left to make even.
 @lie.found
 "Who ate {x}?" asked {m!} when she came back.
 When {m!} came in, she stood still. "Where is {x}?" she asked.
+"It is time for the feast," said {m!}. Then she saw the empty plate. "Who ate {x}?" she asked.
 @lie.cat.told
 "It was the cat," said {a!}, and {a.he} looked at the ceiling.
 "I think that the cat was here," said {a!}, and {a.his} ears turned red.
+"The cat looks very full today," said {a!}.
 @lie.friend.told
 "I saw {b!} near the kitchen," said {a!} very quickly.
 "Maybe it was {b!}," said {a!}, and {a.he} did not look up.
+{a} thought quickly. "{b!} was here," {a.he} said.
 @lie.friend.pays
 "{b!}?" said {m!}. And so {b} was not allowed to come to the evening feast.
 So it was {b!} who had to stay at home that evening, although {b.he} had done nothing.
+{m!} shook her head. "Then {b!} cannot come to the feast tonight," she said.
 @lie.cat.pays
 The poor cat had to stay outside, although it was cold.
 So the cat got no milk that day. It looked at {a!} and did not understand.
+"Out with you!" said {m!}, and the cat had to sleep in the shed.
 @lie.stomach
 {a!} should have been glad. But {a.his} stomach hurt, and so did something above {a.his} stomach.
 Everybody was friendly to {a!}. That made it even worse.
@@ -42,9 +48,11 @@ In the end {a} got up, for {a.he} knew what {a.he} had to do.
 @lie.truth
 "It was me," {a} said to {m!}. "I ate {x}, and then I lied."
 "I have to tell you something," {a} said to {m!}. "I ate {x} all by myself."
+"{m!}," said {a!}, and it came out all at once, "it was me, and I am sorry."
 @lie.mother
 {m!} looked at {a.him} for a long time. "Now you have carried it long enough," she said.
 "I am sorry that you lied," said {m!}, "but I am glad that you came."
+{m!} sat down beside {a.him}. "That was hard," she said. "Thank you for telling me."
 @lie.sorry.friend
 Then {a} ran to {b!} and told {b.him} everything. {b} was angry, but only until they had shared a bun.
 "I am so sorry, {b!}," said {a!}. {b} thought it over. "Never do that again," {b.he} said, and {b.he} held out {b.his} hand.

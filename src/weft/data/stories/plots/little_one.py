@@ -25,9 +25,11 @@ Something small was sitting {spot}. It was {l.a}, and it was trembling.
 @little.clue
 "What does your mother look like?" asked {b!}. "{clue}," said {l!}.
 "Tell us something about her," said {a!}. "{clue}," said {l!}.
+"If we know what she looks like, we can find her," said {b!}. "{clue}," said {l!}.
 @little.wrong
 First they came to {wrongone}. "Is that your mother?" asked {a!}. "No," said {l!}. "{noone}."
 They met {wrongone}. "Is it her?" whispered {b!}. {l!} shook its head. "{noone}."
+Around the corner they found {wrongone}. "Is this the one?" asked {b!}. "No," said {l!}. "{noone}."
 @little.tired
 {l!} was so tired that it could not walk any more. {a} carried it.
 {l!} stumbled, and {a} took it in {a.his} arms.

@@ -30,13 +30,14 @@ Then {b} crawled around {other}. {b.He} came back with dirty knees and empty han
 {othercap}, {a} found only a feather.
 They turned over every leaf. They asked a passing cat. Nobody had seen it.
 @find.own
-And there it was, {spot}: {x}!
-{a} ran there. {spotcap}, as if it had only been sleeping, lay {x}.
+And there it was at last: {x}!
+{a} ran there. And there, as if it had only been sleeping, lay {x}.
 {a} bent down, and there lay {x}, a little dusty but whole.
 There lay {x}. "My {x.noun}!" cried {a!}.
 @lost.nest
 But when {a} reached for {x}, {a.he} saw that it was not empty. A mother mouse had made a bed in it for five tiny babies.
 But {x} had a guest. A mother mouse lay in it with her five pink babies.
+But something moved in {x}. There, in a warm little heap, slept a mother mouse and her five babies.
 @lost.leave
 {a} thought for a long time. Then {a.he} put {x} back very gently. "They need it more than I do," {a.he} said.
 "Shh," said {a!}. "They are asleep." {a.He} pulled a leaf over {x}, to keep out the wind.
@@ -92,4 +93,4 @@ def hide(s: Teller) -> None:
     first = s.draw.pick(spots)
     second = s.draw.pick([spot for spot in spots if spot != first])
     s.roles.update(wrong=first, other=second)
-    s.roles.update(othercap=second.capitalize(), spotcap=s.roles["spot"].capitalize())
+    s.roles.update(othercap=second.capitalize())

@@ -42,6 +42,7 @@ The others stood around {b.him} and stared.
 @new.teach
 And {b} showed them, slowly, once more and once again. While {b.he} did it, {b.he} forgot to be shy.
 "It is easy," said {b!}, and those were {b.his} first words. "I will show you."
+{b} did it again, more slowly, and soon everybody tried it. Nobody could do it as well as {b.he} could.
 @new.play
 After that they played until it was dark.
 That afternoon nobody wanted to go home.

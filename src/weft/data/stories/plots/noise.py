@@ -35,6 +35,7 @@ Then {a} thought: "Perhaps it is more afraid than I am." {a.He} put {a.his} feet
 @noise.door
 Step by step they went to the door. {a} opened it, only a crack.
 The floor creaked. {noisecap}! It came from behind the door. {a} pushed it open.
+The hall was long and black. At the end of it was a door. {noisecap}! {a} pushed the door open.
 
 
 @noise.laugh

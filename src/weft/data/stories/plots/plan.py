@@ -20,9 +20,11 @@ First one drop fell, then ten, then a thousand.
 @plan.storm
 But in the night a storm had come up. It howled around the corners and shook the trees.
 Then the wind began to roar. Twigs and leaves flew through the air.
+But that day the wind blew so hard that even the hens stayed inside.
 @plan.fog
 But outside there was nothing but white fog. They could not even see the gate.
 Then thick fog came up from the river and swallowed the trees, the path and the hill.
+But the world had disappeared. There was only fog, thick and wet and white.
 @plan.sulk
 "It is not fair!" said {a!}, and {a.he} stamped {a.his} foot.
 {a} pressed {a.his} nose against the window. "Now everything is spoiled," {a.he} said.
@@ -48,6 +50,7 @@ In the evening the sky was clear. "Oh," said {a!}, "I had forgotten all about it
 @plan.next
 The next day the sun was shining. They could {wish} after all, and that was fun too.
 And the other plan? They did it the next day, under a blue sky.
+The sun came back the day after that. They went out at last, and they told everybody how nice it had been inside.
 @lesson.plan
 A day is like dough: you can make something out of it even if it looks gray.
 "Bad weather is only weather," said {b!}.

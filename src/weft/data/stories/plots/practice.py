@@ -13,6 +13,7 @@ More than anything, {a} wanted to {skill}.
 @skill.first
 {when}, {a} tried it for the first time.
 {when}, {a} gathered all {a.his} courage and tried it.
+{when}, nobody was looking, and so {a} tried it.
 @skill.laugh
 Some of the others laughed. {a} pretended not to hear it.
 "Maybe you are too small for it," said somebody.
@@ -20,9 +21,11 @@ Somebody giggled, and {a!} turned red.
 @skill.second
 {a} tried it a second time.
 The next day {a} tried it again.
+But {a} was stubborn and tried it again.
 @skill.quit
 "I cannot do it," said {a!}. "I will never be able to do it."
 {a} threw {a.himself} down in the grass. "I give up," {a.he} said.
+"It is no use," said {a!}. {a.He} kicked a pebble, and it hurt {a.his} toe.
 @skill.teacher
 "Do you know how often I failed?" asked {b!}. "{number} times. I counted."
 Then {c.intro} came by. "Do not think about the whole thing," {c.he} said. "Think only about the first bit."
@@ -37,6 +40,7 @@ Again and again {a} tried, and every time it went a tiny bit better.
 @skill.works
 And then, {a.he} did not know how, it worked.
 And one day, all of a sudden, it worked.
+One morning {a} was not even thinking about it, and it worked. It really worked.
 @skill.cheer
 "You did it!" shouted {b!}.
 {b} clapped until {b.his} hands hurt.
@@ -49,6 +53,7 @@ And nobody laughed any more.
 @skill.teach
 A few days later {a} saw a little one who wanted to {skill} and could not do it. "You cannot do it yet," said {a!}. "Come, I will show you."
 The very next week {a} taught it to somebody smaller.
+"Can you show me how to {skill}?" asked a little voice one day. And {a} said, "Of course. At first you will not be able to do it."
 @lesson.skill
 Whoever falls down nine times must get up ten times.
 "Yet" became {a!}'s favorite word.

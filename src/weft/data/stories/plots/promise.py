@@ -24,12 +24,15 @@ But there was {b!}, all excited. "Quick," {b.he} said, "a juggler is showing tri
 @promise.keep
 "I have made a promise," said {a!}. "I will come when it is done."
 "Later," said {a!}. "Somebody is counting on me."
+"It would be fun," said {a!}, "but a promise is a promise. You go ahead."
 @promise.forget
 "Only for a little while," said {a!}. But it was so much fun that {a.he} forgot the time.
 And {a} ran along. They played and laughed, and the promise slipped out of {a.his} head.
+"It will not take long," {a} told {a.himself}. One game became two games, and two games became five.
 @promise.do
 {a} went and did what {a.he} had promised: {done}.
 So {a} {did}, carefully and to the very end.
+And {a} {did}, even though {a.he} could hear the others laughing far away.
 @promise.join
 {b} was disappointed. But then {b.he} came along to help, for it goes faster with two.
 {b} was surprised. Then {b.he} said, "I will help you. After that we can both go and play."
@@ -39,12 +42,15 @@ Then {c} came back. "I knew that I could count on you," {c.he} said, and {c.he} 
 @promise.late
 When the evening bell rang, {a} went pale. "My promise!" {a.he} cried.
 Then the sun went down. Suddenly {a} remembered. {a.He} ran as {a.he} had never run before.
+{a} was already on the way home when it struck {a.him} like lightning. "My promise!" {a.he} cried, and {a.he} ran.
 @promise.confess
 "I forgot my promise," {a} told {c!}, and {a.he} did not look for an excuse. "I am very sorry."
 When {c} came back, {a} stood at the gate. "It is my fault," {a.he} said. "I forgot it."
+"I could say that I was ill," {a} told {c!}, "but it is not true. I forgot it, and I am sorry."
 @promise.repair
 {a} worked until it was dark, and {b!} helped. {mended}
 "I will make it good again," said {a!}. {b} helped, and they did not stop until it was done. {mended}
+{a} rolled up {a.his} sleeves, and {b} did the same. It took until dark. {mended}
 @promise.trust
 "A promise can break like a cup," said {c!}. "But you have mended it well."
 "Everybody forgets something once," said {c!}. "You came back, and that counts."

@@ -9,24 +9,31 @@ FRAMES = """
 @own.seed
 {when}, {a} found {x.a}. Nobody knew what would come out of it.
 {when}, {c!}, the {c.kind}, gave {a!} {x.a}. "Be good to it," {c.he} said.
+{when}, {a} discovered {x.a} in the pocket of an old coat.
 @seed.plant
 {a} dug a small hole, put {x} into it and covered it with earth.
 Behind the house, {a} made a bed of soft earth and laid {x} in it.
+{a} pressed {x} into the soft earth, as deep as {a.his} thumb, and wished it a good night.
 @seed.water
 Every day {a.he} brought water in a little can.
 Every morning, before breakfast, {a.he} went to water it.
+Each day it got a cup of water and a friendly word.
 @seed.wait
 One day went by, and then two, and then ten. Nothing happened.
 {a} waited. {a.He} lay on {a.his} stomach and stared at the earth. There was nothing to be seen.
+The first week passed, and then the second week. The earth was as bare as a plate.
 @seed.doubt
 "Nothing will ever grow there," said {b!}.
 "Maybe it is asleep," said {b!}. "Maybe it is a stone," said somebody else.
+{b} shook {b.his} head. "I think that it is only a crumb," said {b!}.
 @seed.dig
 {a} wanted to dig it up, only for a moment, only to look. "Do not do that," said {b!}. "Would you like it if somebody pulled off your blanket?"
 "Shall I pull a little?" asked {a!}. "No," said {b!}. "It needs its time."
+"I only want to see how it is doing," said {a!}, and {a.he} reached for a spoon. "Leave it," said {b!}. "It is working in the dark."
 @seed.sprout
 And then, one morning, there was a tiny green tip.
 One morning after the rain, something green looked out of the earth, no bigger than a fingernail.
+On the day when {a} had almost forgotten it, there it was: a green tip with two tiny leaves.
 
 
 
@@ -34,14 +41,17 @@ One morning after the rain, something green looked out of the earth, no bigger t
 @seed.grow
 It grew and grew, first as high as a cup, then as high as a chair, and then higher than {a!}.
 From then on, it grew so fast that you could almost watch it.
+Leaf after leaf came out. Soon {a} could stand in its shadow.
 
 
 @seed.share
 There was more than {a} could eat. So {a.he} set a table outside and invited everybody.
 {a} gave some to everyone who had helped, and to everyone who had laughed as well.
+"All this came out of one seed," said {a!}, and {a.he} gave some to every neighbor.
 @seed.keep
 {a} kept one seed for the next year.
 One seed {a} gave to {b!}. "Now it is your turn to wait," {a.he} said.
+{a} dried one seed, put it into a matchbox and wrote "for next spring" on it.
 @lesson.seed
 Good things take their time, and nobody can hurry them.
 "You see," said {a!}, "it was not a stone."

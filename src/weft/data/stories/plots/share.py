@@ -8,9 +8,11 @@ FRAMES = """
 @own.pick
 High in a tree {a} saw {x.a}. {a.He} climbed up and picked it.
 There, on the lowest branch, hung {x.a}. {a} picked it at once.
+{x.a} shone among the leaves. {a} stood on tiptoe and picked it.
 @own.bought
 {m!} had given {a.him} {x.a} to take along.
 In {a.his} bag {a} had {x.a}, still wrapped in a cloth.
+{a} had {x.a} in {a.his} bag, for {m!} had said, "You will be hungry."
 @share.unpack
 When they were hungry, {a} unpacked {x}.
 At noon {a} sat down and unwrapped {x}.
@@ -30,18 +32,23 @@ Now nobody said a word. Even the birds were quiet.
 @lose.bird
 {a} was about to take a bite when a big magpie swooped down and snatched {x}.
 Then it happened. A cheeky magpie grabbed {x} and flew away with it.
+A shadow fell on them. It was a magpie. It took {x} right out of {a!}'s hand and was gone.
 @lose.drop
 {a} turned so quickly that {x} slipped from {a.his} hand. It fell into the mud and was spoiled.
 {a} stumbled over a root, and {x} flew in a high arc and landed in the mud.
+In {a.his} hurry, {a} dropped {x}. It rolled into a puddle, and nobody wanted to eat it now.
 @share.nothing
 Now neither of them had anything.
 Now there was nothing left, not for {a!} and not for {b!}.
+They looked at each other. One was as hungry as the other.
 @share.sorry
 "I am sorry," said {a!}. "We could have had half each, and now we have nothing."
 "That was stupid of me," said {a!} after a while. "I am sorry, {b!}."
+"You were right," said {a!} in a small voice. "Half would have been enough for me. I am sorry."
 @friendhas.food
 {b} opened {b.his} own bag. There was {x.a} in it.
 Then {b} took something out of {b.his} pocket. It was {x.a}.
+"I was saving this," said {b!}, and {b.he} took out {x.a}.
 @share.half
 {b.He} broke it in two and gave {a!} the bigger half.
 Without a word {b.he} divided it and held out one half to {a!}.
@@ -57,9 +64,11 @@ They chewed and smiled and did not need any words.
 @share.third
 Then {d.little} came and looked at them hungrily. {a} put the last crumbs on the ground for it.
 The last crumbs were for {d.little} that had been watching them.
+{d.Little} came closer, one step at a time. "You too," said {a!}, and {a.he} gave it a crumb.
 @share.gift
 In return, {d!} showed them a bush full of ripe berries. There was enough for everyone.
 {d!} was so glad that it led them to a place where sweet nuts lay on the ground.
+"Come with me," {d.voice} {d!}, and it showed them a spring with the coldest, clearest water.
 @lesson.share
 A thing that is shared is only half as big, but it tastes twice as good.
 From then on, {g} shared everything: nuts, secrets and rainy days.

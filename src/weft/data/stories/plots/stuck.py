@@ -78,6 +78,8 @@ def plot(s: Teller) -> None:
     s.paragraph()
     method = scenes.solve(s, need)
     s.tell("take.back")
+    if method == "wits":
+        s.tell("joy")
     scenes.thank(s, method)
     s.call("The {x.title}", "Out of Reach", "{a!}'s {x.title}", "{a!}, {b!} and the {x.cap}")
     scenes.close(s, "lesson.small" if method == "creature" else "lesson.stuck")

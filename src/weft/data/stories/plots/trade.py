@@ -9,30 +9,39 @@ FRAMES = """
 @trade.want
 {b} was ill in bed, and nothing would make {b.him} feel better but {w.a}. But only {c!}, the {c.kind}, had one.
 {a} wished for only one thing: {w.a} for {b!}, who was ill. {c!}, the {c.kind}, had one, but {c.he} did not want money for it.
+{b} had broken a leg and had to lie in bed all day. "If only I had {w.a}," {b.he} sighed. Only {c!}, the {c.kind}, had one.
 @own.start
 All that {a} had was {x.a}.
 {a} looked around at home. There was nothing but {x.a}.
+And what did {a} have? Only {x.a}, and nobody in the house needed it.
 @trade.leave
 So {a} set out with {x}.
 {a} put {x} into {a.his} bag and set out.
+"It is better than nothing," said {a!}. {a.He} took {x} and set out.
 @trade.meet
 First {a.he} met {t.meet}. "{needone}," said {t!}.
 Soon {a.he} came to {t.meet}. "{needone}," {t.he} sighed.
+On the road {a.he} met {t.meet}, who looked unhappy. "{needone}," {t.he} said.
 @swap.one
 "Take {x}," said {a!}. {t!} was delighted and gave {a.him} {y.a} for it.
 {a} gave {t!} {x}, and {t} gave {a.him} {y.a} in return.
+{a} held out {x}. "You can have this." And {t!} gave {a.him} {y.a}, because {t.he} did not need it any more.
 @trade.second
 A little later {a} met {u.meet}. "{needtwo}," said {u!}.
 At the next corner stood {u.meet}. "{needtwo}," {u.he} said.
+Not far from there lived {u.meet}. "{needtwo}," {u.he} was just saying.
 @swap.two
 "Then you shall have {y}," said {a!}. For it, {u!} gave {a.him} {z.a}.
 "Here is {y}," said {a!}. {u!} laughed for joy and gave {a.him} {z.a}.
+{a} laughed and put {y} into {u!}'s hands. "And you take this," said {u!}. It was {z.a}.
 @trade.arrive
 At last {a} stood before {c!}. "{needthree}," said {c!}. "For that I would give anything."
 So {a} came to {c!}. {c!} looked at {z} and clapped {c.his} hands. "{needthree}," {c.he} said.
+When {a} came to {c!}, there was a long face at the window. "{needthree}," said {c!}.
 @swap.three
 And so {a} gave away {z} and got {w.a}.
 One quick swap, and {a} held {w} in {a.his} hands.
+They shook hands on it. Now {c} had {z}, and {a} had {w}.
 @trade.deliver
 {a} ran to {b!}'s bed and put {w} on the blanket. {b} smiled for the first time in days. "Where does it come from?" {b.he} asked.
 When {b} saw {w}, {b.his} cheeks turned pink again. "Where did you get that?" {b.he} asked.
