@@ -8,6 +8,7 @@
 
 namespace weft {
 
+void bind_attention(nb::module_& m);
 void bind_elementwise(nb::module_& m);
 void bind_matmul(nb::module_& m);
 void bind_optimizer(nb::module_& m);
@@ -49,6 +50,7 @@ NB_MODULE(_native, m) {
     m.def("lanes", [] { return kernels().lanes; }, "float32 elements in one vector.");
     m.def("num_threads", &num_threads, "Threads that kernels run on.");
     m.def("set_num_threads", &choose_threads, "n"_a);
+    bind_attention(m);
     bind_elementwise(m);
     bind_matmul(m);
     bind_optimizer(m);

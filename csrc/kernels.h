@@ -25,6 +25,15 @@
     KERNEL(matmul, void(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& y)) \
     KERNEL(linear_forward, void(const Array& x, const Array& w, const Array& b, const Array& y)) \
     KERNEL(linear_backward, void(const Array& dy, const Array& x, const Array& w, const Array& dx, const Array& dw, const Array& db)) \
+    /* attention.cpp: q, y, dy, dq (B, Tq, H, D); k, v, dk, dv (B, Tk, Hkv, D); lse (B, H, Tq) float32; */ \
+    /* q, k and v may be strided, with a contiguous last axis */ \
+    KERNEL(attention_forward, void(const Array& q, const Array& k, const Array& v, float scale, \
+                                   bool causal, double dropout, uint64_t key, const Array& y, \
+                                   const Array& lse)) \
+    KERNEL(attention_backward, void(const Array& dy, const Array& q, const Array& k, \
+                                    const Array& v, const Array& y, const Array& lse, float scale, \
+                                    bool causal, double dropout, uint64_t key, const Array& dq, \
+                                    const Array& dk, const Array& dv)) \
     /* elementwise.cpp: arrays of one shape, float32 or bfloat16 each */ \
     KERNEL(add, void(const Array& a, const Array& b, const Array& y)) \
     KERNEL(mul, void(const Array& a, const Array& b, const Array& y)) \

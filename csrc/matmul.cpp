@@ -14,20 +14,6 @@ constexpr int64_t PACKED_LIMIT = 32 << 20;       // units of one operand that ar
 constexpr int64_t SMALL = 2 << 20; // multiplications not worth waking other threads for
 constexpr int64_t TINY = 2048;     // multiplications not worth packing
 
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// `n` rows cut into panels of at most `most`, whose heights differ by one at the most.
-struct Cut {
-    int64_t n, count, height, taller;
-    Cut(int64_t n, int64_t most) : n(n), count(ceil_div(n, most)) {
-        height = count ? n / count : 0;
-        taller = count ? n % count : 0;
-    }
-    int64_t start(int64_t i) const { return i * height + least(i, taller); }
-    int64_t size(int64_t i) const { return height + (i < taller); }
-};
-
 struct Output {
     void* data;
     int64_t stride;

@@ -19,6 +19,20 @@ constexpr int MR = 12;
 constexpr int MR = 6;
 #endif
 
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// `n` rows cut into panels of at most `most`, whose heights differ by one at the most.
+struct Cut {
+    int64_t n, count, height, taller;
+    Cut(int64_t n, int64_t most) : n(n), count(ceil_div(n, most)) {
+        height = count ? n / count : 0;
+        taller = count ? n % count : 0;
+    }
+    int64_t start(int64_t i) const { return i * height + least(i, taller); }
+    int64_t size(int64_t i) const { return height + (i < taller); }
+};
+
 // One block of the output over one range of the depth. While the depth is not finished, sums wait
 // in `partial`; the last range puts them through the epilogue into `out`.
 template <class T> struct Block {
@@ -71,23 +85,30 @@ inline void finish(const Block<T>& block, vf (&sums)[H][VECTORS], const Epilogue
     }
 }
 
-template <class Unit, int H, class T, class Epilogue>
-void micro(const Block<T>& block, const Epilogue& epilogue) {
-    vf sums[H][VECTORS] = {};
-    const int32_t *a = block.a, *b = block.b;
-    for (int64_t u = 0; u < block.units; u++) {
+// sums (H, NR) += left (H, units) right (units, NR). Element (i, u) of the left operand is at
+// a[i * ROW + u * STEP]: <1, H> is a packed panel.
+template <class Unit, int H, int ROW, int STEP>
+inline __attribute__((always_inline)) void accumulate(const int32_t* a, const int32_t* b,
+                                                      int64_t units, vf (&sums)[H][VECTORS]) {
+    for (int64_t u = 0; u < units; u++) {
         vi right[VECTORS];
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; j++) right[j] = as_int(load((const float*)b + j * LANES));
 #pragma GCC unroll 16
         for (int i = 0; i < H; i++) {
-            const vi left = as_int(splat(((const float*)a)[i]));
+            const vi left = as_int(splat(((const float*)a)[i * ROW]));
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; j++)
                 sums[i][j] = Unit::multiply_add(sums[i][j], left, right[j]);
         }
-        a += H, b += NR;
+        a += STEP, b += NR;
     }
+}
+
+template <class Unit, int H, class T, class Epilogue>
+void micro(const Block<T>& block, const Epilogue& epilogue) {
+    vf sums[H][VECTORS] = {};
+    accumulate<Unit, H, 1, H>(block.a, block.b, block.units, sums);
     finish<H>(block, sums, epilogue);
 }
 

@@ -150,19 +150,27 @@ static inline vf sqrt(vf x) {
 // ---- reductions, always in the same order: halves onto halves -----------------------------------
 
 static inline float sum(vf x) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)x); // in this very order
+#else
     float t[LANES];
     store(t, x);
     for (int half = LANES / 2; half; half /= 2)
         for (int i = 0; i < half; i++) t[i] += t[i + half];
     return t[0];
+#endif
 }
 
 static inline float max(vf x) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps((__m512)x);
+#else
     float t[LANES];
     store(t, x);
     for (int half = LANES / 2; half; half /= 2)
         for (int i = 0; i < half; i++) t[i] = t[i] > t[i + half] ? t[i] : t[i + half];
     return t[0];
+#endif
 }
 
 // ---- elementary functions -----------------------------------------------------------------------
