@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 PY := .venv/bin/python
-SOURCES := $(wildcard csrc/*) CMakeLists.txt pyproject.toml
+# The editable installation finds changed and new modules by itself, but not new packages.
+SOURCES := $(wildcard csrc/*) CMakeLists.txt pyproject.toml $(shell find src -name __init__.py)
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
@@ -48,10 +49,11 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weft needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --upgrade "pip>=25.1"
+	$(PY) -m pip install --quiet --group build
 	touch $@
 
 .venv/built: .venv/made $(SOURCES)
-	$(PY) -m pip install --quiet --editable .
+	$(PY) -m pip install --quiet --no-build-isolation --editable .
 	touch $@
 
 .venv/tested-with: .venv/built
