@@ -17,7 +17,6 @@ import numpy as np
 from weft.kernels import reference
 
 Array = Any
-HALF = 2.0**16  # one bfloat16 rounding, 2^-8, in units of u
 FUNCTION = 4.0  # exp, tanh, log
 
 
@@ -195,14 +194,13 @@ def rotary(x: Array, cos: Array, sin: Array) -> Array:
 # ---- attention ----------------------------------------------------------------------------------
 
 
-def _attention(q: Array, k: Array, scale: float, causal: bool, half: bool) -> tuple[Array, Array]:
+def _attention(q: Array, k: Array, scale: float, causal: bool) -> tuple[Array, Array]:
     """Scores and the bound of one: (B, H, Tq, Tk). A hidden score is -inf, its bound 0."""
     (_, Tq, H, D), (Tk, Hkv) = q.shape, k.shape[1:3]
     queries = q.transpose(0, 2, 1, 3)  # (B, H, Tq, D)
     keys = np.repeat(k, H // Hkv, axis=2).transpose(0, 2, 3, 1)  # (B, H, D, Tk)
     s = queries @ keys * scale
-    # In bfloat16 a kernel may scale the queries before it multiplies.
-    error = (np.abs(queries) @ np.abs(keys)) * scale * (D + 3 + (HALF if half else 0))
+    error = (np.abs(queries) @ np.abs(keys)) * scale * (D + 3)
     if causal:
         seen = np.tri(Tq, Tk, Tk - Tq, dtype=bool)
         s, error = np.where(seen, s, -np.inf), np.where(seen, error, 0)
@@ -214,37 +212,37 @@ def _heads(x: Array, H: int) -> Array:  # (B, T, Hkv, D) -> (B, H, T, D)
 
 
 def attention_forward(
-    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int, half: bool
+    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int
 ) -> tuple[Array, Array]:
     H, Tk = q.shape[2], k.shape[1]
-    s, error = _attention(q, k, scale, causal, half)
+    s, error = _attention(q, k, scale, causal)
     p = reference.softmax_forward(s)
     worst = error.max(-1, keepdims=True)  # (B, H, Tq, 1)
     distance = np.where(np.isfinite(s), np.abs(s - s.max(-1, keepdims=True)), 0)
-    relative = 2 * worst + distance + Tk + 12 + (2 * HALF if half else 0)
+    relative = 2 * worst + distance + Tk + 12
     y = (p * relative) @ np.abs(_heads(v, H)) / (1 - dropout) + Tk * (
         p @ np.abs(_heads(v, H)) / (1 - dropout)
     )
     lse = worst[..., 0] + Tk + 12 + 2 * FUNCTION * np.log(Tk + 1)
     _, exact_lse = reference.attention_forward(q, k, v, scale, causal, 0.0, 0)
-    return y.transpose(0, 2, 1, 3), lse + 2 * np.abs(exact_lse) + (2 * HALF if half else 0)
+    return y.transpose(0, 2, 1, 3), lse + 2 * np.abs(exact_lse)
 
 
 def attention_backward(
     dy: Array, q: Array, k: Array, v: Array, y: Array, lse: Array,
-    scale: float, causal: bool, dropout: float, key: int, half: bool,
+    scale: float, causal: bool, dropout: float, key: int,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    (B, Tq, H, D), (Tk, Hkv), rounding = q.shape, k.shape[1:3], HALF if half else 0
-    s, error = _attention(q, k, scale, causal, half)
+    (B, Tq, H, D), (Tk, Hkv) = q.shape, k.shape[1:3]
+    s, error = _attention(q, k, scale, causal)
     p = np.exp(s - lse[..., None])
     known = np.where(np.isfinite(s), np.abs(s), 0)
-    p_error = p * (error + known + 2 * np.abs(lse)[..., None] + FUNCTION + 4 + rounding)
+    p_error = p * (error + known + 2 * np.abs(lse)[..., None] + FUNCTION + 4)
     d, values = np.abs(dy).transpose(0, 2, 1, 3), np.abs(_heads(v, H))
     dp = d @ values.swapaxes(-1, -2) / (1 - dropout)  # (B, H, Tq, Tk)
     delta = (d * np.abs(_heads(y, H))).sum(-1, keepdims=True)
     ds = p * (dp + delta)
     ds_error = scale * ((p_error + 2 * p) * (dp + delta) + p * (D + 4) * (dp + delta))
-    ds_error, ds = ds_error + rounding * scale * ds, scale * ds
+    ds = scale * ds
     weights, weights_error = p / (1 - dropout), (p_error + 2 * p) / (1 - dropout)
     queries, keys = np.abs(q).transpose(0, 2, 1, 3), np.abs(_heads(k, H))
     dq = (ds_error + (Tk + 2) * ds) @ keys

@@ -25,7 +25,7 @@ class Twin:
     """inputs(i) -> arguments; error(*arguments in float64) -> bounds; wrong(*arguments) -> others.
 
     changed: which arguments are changed in place, and are then the results. evaluated: how the
-    arguments become those of the exact evaluation. half: error wants to know of bfloat16.
+    arguments become those of the exact evaluation.
     """
 
     name: str
@@ -35,7 +35,6 @@ class Twin:
     wrong: Callable[..., tuple[Any, ...]]
     changed: tuple[int, ...] = ()
     evaluated: Callable[..., tuple[Any, ...]] = lambda *args: args
-    half: bool = False
     least: int = 0  # the shortest n that makes sense
     dtypes: tuple[np.dtype, ...] = (float32, bfloat16)
 
@@ -57,8 +56,7 @@ class Twin:
     def truth(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Results in float64, and their bounds in units of 2^-24."""
         wide = tuple(exact(a) for a in self.evaluated(*args))
-        half = {"half": args[0].dtype == bfloat16} if self.half else {}
-        limits = self.error(*wide, **half)
+        limits = self.error(*wide)
         return self.run(reference, wide), limits if isinstance(limits, tuple) else (limits,)
 
 
@@ -435,11 +433,11 @@ ATTENTION_VARIANTS = (
 )
 ATTENTION = [
     Twin("attention_forward", variant, attention_inputs(*options), bounds.attention_forward,
-         lambda q, k, v, scale, *rest: (q, k, moved(v), scale * 1.1, *rest), half=True, least=1)
+         lambda q, k, v, scale, *rest: (q, k, moved(v), scale * 1.1, *rest), least=1)
     for variant, options in ATTENTION_VARIANTS
 ] + [
     Twin("attention_backward", variant, attention_inputs(*options, backward=True),
-         bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), half=True, least=1)
+         bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1)
     for variant, options in ATTENTION_VARIANTS
 ]  # fmt: skip
 

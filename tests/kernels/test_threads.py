@@ -1,0 +1,78 @@
+"""The same bits for any number of threads, in a fork, and from many Python threads at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from inputs import Inputs, float32
+from twins import TWINS, Twin
+
+
+def results(native: Any, twin: Twin, args: tuple[Any, ...]) -> list[bytes]:
+    values = twin.run(native, args)
+    return [np.asarray(value).tobytes() for value in values if value is not None]
+
+
+# 60 rows of 1531: several tasks' share of elements, and not a multiple of anything.
+@pytest.mark.parametrize("twin, dtype", [
+    pytest.param(twin, dtype, id=f"{twin.label}-{dtype.name}")
+    for twin in TWINS for dtype in twin.dtypes
+])  # fmt: skip
+def test_same_bits(twin: Twin, dtype: np.dtype, native: Any) -> None:
+    if not hasattr(native, twin.name):
+        pytest.skip(f"{twin.name} has no native twin; kernels.active runs its definition")
+    length = {"attention_forward": 83, "attention_backward": 83}.get(twin.name, 1531)
+    args = twin.inputs(Inputs(length, dtype, rows=60, offset=1))
+    native.set_num_threads(1)
+    alone = results(native, twin, args)
+    for threads in (2, 4, 8):
+        native.set_num_threads(threads)
+        assert results(native, twin, args) == alone, f"{threads} threads"
+
+
+def test_same_bits_when_rows_are_summed(native: Any) -> None:
+    """More rows than pieces, in each kernel that sums over rows."""
+    names = {"layer_norm_backward", "rms_norm_backward", "embedding_backward", "linear_backward"}
+    for twin in (t for t in TWINS if t.name in names):
+        args = twin.inputs(Inputs(67, float32, rows=1531))
+        native.set_num_threads(1)
+        alone = results(native, twin, args)
+        native.set_num_threads(3)
+        assert results(native, twin, args) == alone, twin.label
+
+
+def test_many_python_threads_at_once(native: Any) -> None:
+    native.set_num_threads(2)
+    x = np.linspace(-3, 3, 100_003, dtype=np.float32)
+    expected = native.gelu_forward(x, True).tobytes()
+    with ThreadPoolExecutor(4) as executor:
+        futures = [executor.submit(native.gelu_forward, x, True) for _ in range(32)]
+        assert all(future.result().tobytes() == expected for future in futures)
+
+
+FORK = """
+import os, sys
+import numpy as np
+from weft import _native as native
+
+native.set_num_threads(3)
+x = np.linspace(-3, 3, 200_003, dtype=np.float32)
+before = native.gelu_forward(x, True).tobytes()
+child = os.fork()
+if child == 0:  # the workers did not come along
+    same = native.gelu_forward(x, True).tobytes() == before
+    os._exit(0 if same else 7)
+_, status = os.waitpid(child, 0)
+after = native.gelu_forward(x, True).tobytes()
+sys.exit(os.waitstatus_to_exitcode(status) or (0 if after == before else 8))
+"""
+
+
+def test_fork(native: Any) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORK]
+    assert subprocess.run(command, timeout=60).returncode == 0
