@@ -11,6 +11,8 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from weft.kernels import reference
 from weft.kernels.choice import choose_native
 
@@ -20,14 +22,16 @@ native = choose_native()
 
 
 def _choose(definition: Function) -> Function:
+    # A NaN or an infinity is a result, as in the native twin, and not a warning on stderr.
+    quiet = np.errstate(all="ignore")(definition)
     twin = getattr(native, definition.__name__, None)
     if twin is None:
-        return definition
+        return quiet
 
     @functools.wraps(definition)
     def call(*args: Any, **kwargs: Any) -> Any:
         result = twin(*args, **kwargs)
-        return definition(*args, **kwargs) if result is NotImplemented else result
+        return quiet(*args, **kwargs) if result is NotImplemented else result
 
     return typing.cast(Function, call)
 
