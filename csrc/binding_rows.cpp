@@ -15,7 +15,7 @@ using Gradient = Kernels::softmax_backward_type* Kernels::*;
 
 template <Unary kernel> Out forward(const In& x) {
     require_floats(x.array);
-    if (x->dims == 0) fail(PyExc_ValueError, "softmax: x has no axis; give it one");
+    if (x->dims == 0) throw Unsupported();
     Out y = like(x);
     Section section(x->size);
     (kernels().*kernel)(x, y);
@@ -24,7 +24,7 @@ template <Unary kernel> Out forward(const In& x) {
 
 template <Gradient kernel> Out backward(const In& dy, const In& y) {
     require_alike("softmax", dy, y);
-    if (y->dims == 0) fail(PyExc_ValueError, "softmax: y has no axis; give it one");
+    if (y->dims == 0) throw Unsupported();
     Out dx = like(y);
     Section section(y->size);
     (kernels().*kernel)(dy, y, dx);
