@@ -47,7 +47,7 @@ def test_generate_as_json(weft, run_folder):
 
 def test_generate_says_what_the_text_does_not_show(weft, run_folder):
     long = weft("generate", run_folder, "once", "--max-tokens", 40)
-    assert "longer than the context of 16 tokens" in long.err
+    assert "past the context of 16 tokens the model saw its last 8 to 16 only" in long.err
     stopped = weft("generate", run_folder, "once", "--max-tokens", 40, "--overflow", "stop")
     assert "stopped at the end of the context of 16 tokens" in stopped.err
     assert len(stopped.out) == len("once") + 13 + 1

@@ -57,6 +57,8 @@ def test_loading_draws_no_random_number(run_folder):
 def test_a_mistyped_name_names_the_nearest(run_folder):
     with pytest.raises(WeftError, match=r"no such folder; .*tinny; did you mean .*tiny\?"):
         load(run_folder.with_name("tinny"))
+    with pytest.raises(ConfigError, match="no model given"):
+        load("")
     with pytest.raises(WeftError, match="check the path"):
         load(run_folder / "no" / "where")
 

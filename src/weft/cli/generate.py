@@ -117,8 +117,8 @@ def _notes(stream: Any, block_size: int) -> None:
         output.note(f"weft: dropped the first {stream.truncated} tokens of the prompt")
     if stream.slid:
         output.note(
-            f"weft: the text is longer than the context of {block_size} tokens; its end was "
-            f"written without its start (--overflow stop stops there)"
+            f"weft: past the context of {block_size} tokens the model saw its last "
+            f"{block_size // 2} to {block_size} only (--overflow stop ends the text there)"
         )
     if stream.finish_reason == "context":
         output.note(f"weft: stopped at the end of the context of {block_size} tokens")

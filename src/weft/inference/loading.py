@@ -76,6 +76,8 @@ def find_checkpoint(path: str | Path, which: Which = "best") -> Checkpoint:
     """
     if which not in ("best", "latest"):
         raise ConfigError(f"unknown checkpoint {which!r}; load; choose best or latest")
+    if not str(path):
+        raise ConfigError("no model given; its name is empty; give a run folder")
     path = Path(path)
     if not path.exists():
         raise WeftError(f"no such folder; {path}; {_nearest(path)}")
