@@ -35,17 +35,17 @@ def test_no_checkpoint_yet(run):
     assert not run.is_used()
 
 
-def test_latest_and_best_are_kept(run):
+def test_the_latest_two_and_the_best_are_kept(run):
     for step, loss in [(1, 3.0), (2, 2.0), (3, 2.5), (4, 2.0), (5, 2.2)]:
         save(run, step, loss)
-    assert run.checkpoints() == [2, 5]  # of equals, the earlier is the best
+    assert run.checkpoints() == [2, 4, 5]  # of equals, the earlier is the best
     assert latest_checkpoint(run).step == 5 and best_checkpoint(run).step == 2
 
 
-def test_without_losses_only_the_latest_is_kept(run):
+def test_without_losses_the_latest_two_are_kept(run):
     for step in (1, 2, 3):
         save(run, step)
-    assert run.checkpoints() == [3] and best_checkpoint(run).step == 3
+    assert run.checkpoints() == [2, 3] and best_checkpoint(run).step == 3
 
 
 def test_permissions_are_what_umask_leaves(run):

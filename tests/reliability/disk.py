@@ -77,6 +77,7 @@ def crash_states(start, operations, most=64):
     For each instant: all subsets of the pending name changes (above `most` of them, those that drop
     up to two), each with the files not yet synced whole, empty, half there, or half zeros.
     """
+    seen = set()  # many instants share a state; the last one is apart, the save has returned
     for instant in range(len(operations) + 1):
         done = operations[:instant]
         durable, pending = _durable(done)
@@ -84,7 +85,9 @@ def crash_states(start, operations, most=64):
             kept = [o for i, o in enumerate(done) if i not in dropped]
             for loss in ("whole", "empty", "half", "zeros"):
                 tree, unsynced = _apply(dict(start), kept, durable, loss)
-                if loss == "whole" or unsynced:
+                state = (instant == len(operations), frozenset(tree.items()))
+                if (loss == "whole" or unsynced) and state not in seen:
+                    seen.add(state)
                     yield f"instant {instant}, without {sorted(dropped)}, {loss}", tree
 
 

@@ -55,8 +55,8 @@ def test_every_fault_is_survived(tmp_path, monkeypatch, caplog, name, number, fo
         k += 1
         run = RunFolder(tmp_path / f"{k}")
         run.create()
-        save(run, 10, 2.0)
-        save(run, 20, 3.0)
+        for step, loss in [(10, 2.0), (15, 4.0), (20, 3.0)]:  # saving 30 prunes 15
+            save(run, step, loss)
         fault = Faulty(name, k, number, forever, torn=name == "write")
         with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
             patch.setattr(durable, "os", fault)

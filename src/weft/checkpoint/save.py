@@ -19,6 +19,7 @@ from weft.checkpoint.load import FORMAT, MANIFEST, by_loss, read_manifest, verif
 from weft.errors import CheckpointError
 
 logger = logging.getLogger("weft")
+KEPT_LATEST = 2
 
 
 def save_checkpoint(
@@ -62,17 +63,18 @@ def save_checkpoint(
 
 
 def prune(run: RunFolder) -> None:
-    """Remove all checkpoints but the latest good one and the best one. A failure is a warning.
+    """Remove all checkpoints but the latest two and the best one. A failure is a warning.
 
-    The latest is verified before anything goes; when it is bad, nothing is removed.
+    The latest is verified before anything goes; when it is bad, nothing is removed. The one before
+    it is what remains if it is damaged later.
     """
     steps = run.checkpoints()
     try:
         if steps:
             verify(run.checkpoint_path(steps[-1]))
-        best = by_loss(run)[:1]
-        for step in steps[:-1]:
-            if step not in best:
+        kept = {*steps[-KEPT_LATEST:], *by_loss(run)[:1]}
+        for step in steps:
+            if step not in kept:
                 _discard(run.checkpoint_path(step))
     except (CheckpointError, OSError) as error:
         logger.warning("warning: old checkpoints stay: %s; %s", error, run.checkpoints_path)
