@@ -1,1 +1,11 @@
-"""A generator of short children's stories: a small world, things that happen in it, sentences."""
+"""A generator of short children's stories: a small world, things that happen in it, sentences.
+
+Read in this order: `world.py` (people, things, places; which events contradict them),
+`language.py` (sentence frames), `teller.py` (one story: events in, sentences out), `scenes.py`
+and `frames.py` (what plots share), `plots/` (one plot per file, its frames above it), `corpus.py`
+(story after story). `vocabulary.py` names everybody and everything there is.
+
+All words of a story come from a frame and the vocabulary, and `Story.events` says which frame
+with which roles, so a program can read a story back: frames compiled to patterns give the events,
+and `World.apply` says whether they agree.
+"""

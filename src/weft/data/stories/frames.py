@@ -46,15 +46,6 @@ For {a.his} birthday, {a} had been given {x.a}.
 {when}, {a} walked {p.to}.
 {when}, {a} ran all the way {p.to}.
 {when}, {a} set out for {p}.
-@go.on
-{a} went {p.to}.
-{a} walked on {p.to}.
-{a} hurried {p.to}.
-{a} ran {p.to}.
-@go.home
-In the end, {a} went home.
-{a} walked home slowly.
-{a} ran home as fast as {a.he} could.
 @meet.by
 Just then {c.intro} came along the path.
 "What is the matter?" asked a friendly voice. It was {c!}, the {c.kind}.

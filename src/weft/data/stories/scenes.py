@@ -83,6 +83,7 @@ def set_out(s: Teller, place: Place, interlude: bool = True) -> None:
     s.maybe(0.5, "sight")
     if interlude and not {"d", "y"} & s.roles.keys() and s.draw.chance(0.3):
         s.draw.pick((drizzle, hunger, small_kindness))(s)
+        s.paragraph()
 
 
 def drizzle(s: Teller) -> None:
@@ -158,19 +159,26 @@ def thank(s: Teller, method: str) -> None:
             "tool": "thank.tool"}[method])  # fmt: skip
 
 
-def close(s: Teller, *lessons: str) -> None:
-    """The end: perhaps a lesson of this plot, perhaps the habit of the beginning, an image."""
+OUTSIDE = ("end.evening", "end.day", "end.mother")  # they are together, and not at home yet
+HOME_ALREADY = ("end.day",)
+
+
+def close(s: Teller, lesson: str, endings: tuple[str, ...] = OUTSIDE) -> None:
+    """The end: a lesson of this plot, the habit of the beginning, an image; not always all.
+
+    `endings` are the keys of images that agree with where the plot has left its people.
+    """
     draw = s.draw
     s.paragraph()
     if s.roles.get("later"):
         s.tell("kind.return")
-    taught = bool(lessons) and draw.chance(0.7)
+    taught = not endings or draw.chance(0.7)
     if taught:
-        s.tell(draw.pick(lessons))
+        s.tell(lesson)
     if "echo" in s.roles:
         s.say(s.roles["echo"])
-    elif not taught or draw.chance(0.5):
-        s.tell(draw.pick(("end.evening", "end.day", "end.mother")))
+    elif endings and (not taught or draw.chance(0.5)):
+        s.tell(draw.pick(endings))
 
 
 def treasure(s: Teller, kind: str, *flags: str) -> Thing:

@@ -84,8 +84,10 @@ class Teller:
             self.tell(*keys, **roles)
 
     def say(self, line: str, **roles: Any) -> None:
-        """Tell a sentence whose frame is given, not drawn."""
-        sentence = self._render(compile_frame(line), {**self.roles, **roles})
+        """Tell sentences whose frame is given, not drawn; the event's key is `say`."""
+        known = {**self.roles, **roles}
+        sentence = self._render(compile_frame(line), known)
+        self.events.append(Event("say", known, sentence))
         self._paragraphs[-1].append(sentence)
 
     def paragraph(self) -> None:

@@ -19,7 +19,7 @@ Amina she
 ANIMALS = """
 Fenn he fox|Rusty she fox|Clover she rabbit|Thistle he rabbit|Pip he mouse|Nibs she mouse
 Bristle he hedgehog|Posy she hedgehog|Sorrel she squirrel|Acorn he squirrel|Bruno he bear
-Honey she bear|Olly he otter|Marnie she otter|Digby he mole|Velvet she mole|Birch he beaver
+Maple she bear|Olly he otter|Marnie she otter|Digby he mole|Velvet she mole|Birch he beaver
 Willa she beaver|Tansy she badger|Burr he badger
 """
 
@@ -83,7 +83,7 @@ picture book|thick blue old|small|lost three pages|glue
 
 TREASURES = """
 ring|silver golden thin|small
-key|brass rusty little|small
+key|brass iron little|small
 marble|green blue glass|small roll
 button|shiny golden blue|small roll
 bell|silver little brass|small roll
@@ -144,18 +144,18 @@ TRAITS = {
 
 # a habit | how it comes back at the end
 QUIRKS = """
-{a} hummed whenever {a.he} was happy.|{a} hummed all the way home.
+{a} hummed whenever {a.he} was happy.|{a} hummed all evening.
 Whenever {a} was happy, {a.he} hummed a little tune.|That evening, {a} hummed until the stars came out.
 {a} counted everything: steps, clouds and even peas.|That night {a} tried to count the stars, and fell asleep at forty.
 {a} asked more questions than anyone else.|In bed, {a} had only one question left: "Can we do it again tomorrow?"
 {a} kept a smooth stone under {a.his} pillow for luck.|That night {a} patted the smooth stone under {a.his} pillow and slept well.
 {a} said good night to the moon every evening.|That night {a} had a lot to tell the moon.
-{a} had a little brother who wanted a new story every night.|That night {a.his} little brother got a new story, and every word of it was true.
-{a} loved to whistle with the birds.|On the way home, {a} whistled, and a bird answered.
+{a} had a little brother who wanted a new story every night.|That night {a!}'s little brother got a new story, and every word of it was true.
+{a} loved to whistle with the birds.|When {a} whistled that evening, a bird answered.
 {a} drew the best thing of every day in a small book.|That evening {a} opened the small book and drew until {a.his} eyes fell shut.
 {a} could never sit still, not even at breakfast.|For once, {a} sat quite still and smiled.
-{a} talked to trees, just in case they were listening.|On the way home, {a} told the trees all about it.
-{a} laughed louder than anyone.|You could hear {a.his} laugh from far away.
+{a} talked to trees, just in case they were listening.|That evening {a} told the trees all about it.
+{a} laughed louder than anyone.|You could hear {a!}'s laugh from far away.
 """
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from weft.data.stories.language import PRONOUN_FORMS, PRONOUNS, listed, with_article
+from weft.data.stories.language import PRONOUN_FORMS, PRONOUNS, listed, titled, with_article
 
 
 class ContradictionError(Exception):
@@ -54,8 +54,8 @@ class Thing:
         full = f"{self.adjective} {self.noun}" if self.adjective else self.noun
         self.forms.update(
             {"a": with_article(full), "full": f"the {full}", "the": f"the {self.noun}"},
-            noun=self.noun, bare=full, breaks=self.breaks, title=full.title(),
-            cap=self.noun.title(),
+            noun=self.noun, bare=full, breaks=self.breaks, title=titled(full),
+            cap=titled(self.noun),
         )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ class Place:
     def __post_init__(self) -> None:
         bare = self.name.removeprefix("the ")
         to = "home" if bare == "home" else f"to {self.name}"
-        self.forms.update(the=self.name, to=to, bare=bare, title=bare.title())
+        self.forms.update(the=self.name, to=to, bare=bare, title=titled(bare))
         self.forms["at"] = f"{self.preposition} {self.name}"
 
 

@@ -40,8 +40,6 @@ All evening {a} had a strange pain in {a.his} stomach, and it did not come from 
 @give.show
 {a} brought {x} out and gave it to {b!}.
 With both hands {a} held out {x}, and {b} took it.
-@lend.again
-{b} handed {x} to {a!}, and off they went.
 @broken.meet
 The next day {a} met {b!}. "Did you have fun with {x}?" asked {b!}.
 The next morning {b} stood at the door and smiled. "Good morning! How is my {x.noun}?"

@@ -19,15 +19,15 @@ Everything had to go quickly, so they took {first}.
 They worked fast, for they wanted to be done before noon.
 "Faster!" said {a!}. "I can hardly wait."
 @build.proud
-It looked very fine. "Done!" cried {a!}.
-{a} stepped back and was proud.
-"It is the finest one in {town}," said {b!}.
+Soon it was ready, and it looked very fine. "Done!" cried {a!}.
+Then it was finished. {a!} stepped back and was proud.
+After an hour it was finished. "It is the finest one in {town}," said {b!}.
 
 
 @build.blame
 "It is your fault," said {a!}. "No, yours," said {b!}. Then they had to laugh, for both of them were dirty from head to toe.
 {a} kicked a stone. "I will never build anything again," {a.he} said.
-They sat among the ruins, and nobody spoke.
+They sat on the ground, and nobody spoke.
 @build.teacher
 {c.Intro} had watched them. "What did it teach you?" {c.he} asked.
 Then {c.intro} came by and did not laugh. "Mine fell down three times," {c.he} said.

@@ -66,4 +66,4 @@ def plot(s: Teller) -> None:
     s.tell("go.door", a=s.roles["g"], p=scenes.HOME)
     s.tell("fog.mother")
     s.call("Lost!", "The Way Home", "{a!} and {b!} Lose Their Way", "A Small Light")
-    scenes.close(s, "lesson.fog")
+    scenes.close(s, "lesson.fog", ())

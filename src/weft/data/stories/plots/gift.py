@@ -66,7 +66,7 @@ On the way home, {a} felt as if it had been {a.his} own birthday.
 
 MADE = """
 shells, sand and a piece of driftwood|a little picture of the sea|water
-round pebbles and a bit of paint|a family of stone mice|water
+round pebbles and blue clay|a family of stone mice|water
 pine cones, moss and two acorns|a tiny forest with a house in it|tree
 long grass and blue flowers|a crown for a birthday child|open
 feathers, twigs and string|a bird that could turn in the wind|tree

@@ -38,8 +38,8 @@ Then somebody knelt down beside {a.him}. It was {b!}. Without a word {b.he} help
 {b} had seen it all. {b.He} came back, knelt down and picked up one after the other.
 @greedy.why
 "Why do you help me?" asked {a!}. "I did not give you anything."
-{a} felt ashamed. "I was not nice to you," {a.he} said.
-"You do not have to do that," said {a!} softly. "I gave you nothing."
+{a} felt ashamed. "I was not nice to you," {a.he} said. "Why do you help me?"
+"I gave you nothing," said {a!} softly. "Why do you do this?"
 @greedy.because
 "Because you need it," said {b!}.
 "Because you are my friend," said {b!}, "on good days and on bad days."
@@ -70,7 +70,7 @@ def plot(s: Teller) -> None:
     )
     s.roles.update(fruit=s.draw.pick(FRUITS))
     s.world.holder[x], s.world.broken[x] = s.roles["a"], False
-    scenes.set_out(s, s.place("open"), interlude=False)
+    scenes.set_out(s, s.place("tree"), interlude=False)
     s.tell("greedy.find", "greedy.mine", "greedy.ask")
     s.paragraph()
     s.tell("greedy.fill", "greedy.heavy", "break.basket", "greedy.gone")
@@ -79,4 +79,4 @@ def plot(s: Teller) -> None:
     s.maybe(0.5, "greedy.bake")
     s.roles["fruittitle"] = s.roles["fruit"].title()
     s.call("Too Many {fruittitle}", "The Full Basket", "All Mine", "{a!} Wants Everything")
-    scenes.close(s, "lesson.greedy")
+    scenes.close(s, "lesson.greedy", scenes.HOME_ALREADY)

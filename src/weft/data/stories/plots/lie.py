@@ -86,4 +86,4 @@ def plot(s: Teller) -> None:
     s.tell("lie.decide", "lie.truth", "lie.mother", f"lie.sorry.{victim}")
     s.maybe(0.6, "lie.again")
     s.call("The {x.title}", "Who Ate the {x.cap}?", "The Lie", "It Was Me")
-    scenes.close(s, "lesson.lie")
+    scenes.close(s, "lesson.lie", ())

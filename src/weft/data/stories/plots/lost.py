@@ -36,7 +36,7 @@ And there it was at last: {x}!
 There lay {x}. "My {x.noun}!" cried {a!}.
 @lost.nest
 But when {a} reached for {x}, {a.he} saw that it was not empty. A mother mouse had made a bed in it for five tiny babies.
-But {x} had a guest. A mother mouse lay in it with her five pink babies.
+But {x} had a guest. A mother mouse lay in it with five pink babies.
 But something moved in {x}. There, in a warm little heap, slept a mother mouse and her five babies.
 @lost.leave
 {a} thought for a long time. Then {a.he} put {x} back very gently. "They need it more than I do," {a.he} said.
@@ -80,7 +80,7 @@ def plot(s: Teller) -> None:
         s.paragraph()
         s.tell("lost.return")
         s.world.holder[x], s.roles["later"] = s.roles["a"], False
-        scenes.close(s, "lesson.nest")
+        scenes.close(s, "lesson.nest", ())
         return
     s.tell("find.own", "joy")
     scenes.thank(s, method)

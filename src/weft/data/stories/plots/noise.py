@@ -12,14 +12,14 @@ It was late, and it was dark. {b} was staying with {a!} for the night.
 @noise.first
 Then they heard it: {noise}!
 Suddenly there was a noise. {noisecap}!
-{noisecap}! "What was that?" whispered {b!}.
+{noisecap}! "What was that?" whispered {a!}.
 @noise.again
 {noisecap}! There it was again.
 They held their breath. {noisecap}! It was closer now.
 @noise.guess
 "Maybe it is a {monster}," whispered {b!}.
 "I think it is a {monster}," said {b!} and crept under the blanket.
-"It sounds like a {monster}," said {a!}, and {a.his} voice trembled.
+"It sounds like a {monster}," said {b!}, and {b.his} voice trembled.
 @noise.fear
 {a!}'s heart beat like a drum.
 {a} pulled the blanket up to {a.his} nose.
@@ -41,7 +41,7 @@ The hall was long and black. At the end of it was a door. {noisecap}! {a} pushed
 @noise.laugh
 {a} had to laugh. "So you are the {monster}!" {a.he} said.
 "That is our {monster}?" asked {b!}, and they both laughed until they had hiccups.
-All the fear went out of {a.him} like air out of a balloon.
+All the fear went out of {a!} like air out of a balloon.
 
 
 @noise.name
@@ -63,7 +63,7 @@ scratch, scratch, scratch|A small hedgehog had fallen into the coal box and coul
 bump, bump, bump|A young goat had pushed its head through the fence, and its bell knocked against the wood.|{a} pulled here and {b!} pushed there, and pop, the goat was free.
 creak, creak, creak|It was only the shutter. The wind was swinging it to and fro, and a bat slept on it as if it were a cradle.|They tied the shutter with a string, very gently, so that the bat could sleep.
 plop, plop, plop|A fat frog was jumping into the rain barrel, climbing out and jumping in again.|They watched it for a while and gave it points for the best jump.
-whoo, whoo, whoo|Under the roof sat a baby owl. It was calling because it was hungry.|Soon its mother came with something in her beak, and the calling stopped.
+whoo, whoo, whoo|Under the roof sat a baby owl. It was calling because it was hungry.|Soon its mother came with something in its beak, and the calling stopped.
 rustle, rustle, rustle|In the kitchen a mouse sat in the bag of flour. It was white from head to tail.|They gave it a piece of cheese and showed it the way out.
 clink, clink, clink|A kitten was playing with the spoons on the step. It had no home and no name.|They gave it warm milk, and it fell asleep in {a!}'s arms.
 """
@@ -73,7 +73,7 @@ MONSTERS = ["dragon", "ghost", "giant", "troll", "sea monster", "wolf"]
 
 def plot(s: Teller) -> None:
     noise, source, help_ = s.draw.pick(vocabulary.rows(NOISES))
-    scenes.introduce(s, "timid")
+    scenes.introduce(s, "timid", habit=False)
     s.paragraph()
     s.roles.update(noise=noise, noisecap=noise.capitalize(), monster=s.draw.pick(MONSTERS))
     s.roles.update(noisetitle=noise.title(), monstertitle=s.roles["monster"].title())

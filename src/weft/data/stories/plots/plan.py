@@ -16,7 +16,7 @@ They had counted the days, four, three, two, one.
 @plan.rain
 But when they opened the door, big drops were falling. Soon it rained so hard that the lane became a stream.
 Then the sky turned black, and it began to pour.
-First one drop fell, then ten, then a thousand.
+But then it began to rain. First one drop fell, then ten, then a thousand.
 @plan.storm
 But in the night a storm had come up. It howled around the corners and shook the trees.
 Then the wind began to roar. Twigs and leaves flew through the air.
@@ -95,4 +95,4 @@ def plot(s: Teller) -> None:
     s.paragraph()
     s.tell(s.draw.pick(("plan.clear", "plan.next")))
     s.call("A Day of {weathertitle}", "The New Plan", "Inside", "When the {weathertitle} Came")
-    scenes.close(s, "lesson.plan")
+    scenes.close(s, "lesson.plan", scenes.HOME_ALREADY)

@@ -27,7 +27,7 @@ Somebody dropped a red scarf, and the race began. {b} was around the first corne
 @race.nap
 {b} looked back. {a} was nowhere to be seen. "I have time for a nap," {b.he} yawned, and {b.he} lay down in the shade.
 {b} saw some ripe berries beside the path. "I have plenty of time," {b.he} said, and {b.he} sat down and ate, and ate, and fell asleep.
-It was hot. {b} was so far ahead that {b.he} sat down under a tree to count the clouds. At the ninth cloud {b.his} eyes fell shut.
+{b} was so far ahead that {b.he} sat down under a tree to count the clouds. At the ninth cloud {b.his} eyes fell shut.
 @race.pass
 {a} came by and saw {b!} asleep. {a.He} went on quietly, step by step.
 While {b} snored, {a} ran past on the soft grass.

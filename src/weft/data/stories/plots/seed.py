@@ -39,9 +39,9 @@ On the day when {a} had almost forgotten it, there it was: a green tip with two 
 
 
 @seed.grow
-It grew and grew, first as high as a cup, then as high as a chair, and then higher than {a!}.
+It grew and grew, first as big as a cup, and then as big as a bucket, and then bigger than {a!}.
 From then on, it grew so fast that you could almost watch it.
-Leaf after leaf came out. Soon {a} could stand in its shadow.
+Leaf after leaf came out, and soon there was a whole roof of leaves.
 
 
 @seed.share
@@ -56,7 +56,7 @@ One seed {a} gave to {b!}. "Now it is your turn to wait," {a.he} said.
 Good things take their time, and nobody can hurry them.
 "You see," said {a!}, "it was not a stone."
 {a} had learned to wait, and that was the biggest thing that had grown that year.
-And when somebody was in a hurry, {a} told the story of the little seed.
+And when somebody was in a hurry, {a} told the story of {x}.
 """
 
 DANGERS = """
@@ -98,4 +98,4 @@ def plot(s: Teller) -> None:
     s.tell("seed.share")
     s.maybe(0.5, "seed.keep")
     s.call("The {x.title}", "The Seed", "{a!} Waits", "Something Green")
-    scenes.close(s, "lesson.seed")
+    scenes.close(s, "lesson.seed", ())

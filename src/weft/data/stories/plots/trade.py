@@ -98,7 +98,7 @@ def plot(s: Teller) -> None:
     s.tell("trade.deliver")
     s.maybe(0.7, "trade.tell")
     s.call("The Swap", "One Thing for Another", "The {x.title}", "{a!} Makes a Trade")
-    scenes.close(s, "lesson.trade")
+    scenes.close(s, "lesson.trade", ())
 
 
 def passers(s: Teller, c: Person) -> None:
