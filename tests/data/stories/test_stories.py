@@ -18,7 +18,7 @@ from weft.data.stories.plots import PLOTS, all_frames
 from weft.data.stories.teller import Draw
 from weft.data.stories.world import Person, Thing
 
-COUNT = 2000
+COUNT = 2500
 
 
 @pytest.fixture(scope="module")

@@ -31,9 +31,9 @@ Everybody in {town} knew {a!}, the {trait} {a.kind}.
 @friend
 {a!}'s best friend was {b!}, the {b.kind} from next door.
 {b!}, the {b.kind} from next door, was {a!}'s best friend.
-{a!} had a good friend, a {b.kind} named {b!}.
-{a!} and a {b.kind} named {b!} did everything together.
-Where {a!} was, {b!} was not far. {b!} was a {b.kind} and {a!}'s best friend.
+{a!} had a good friend, {b.a} named {b!}.
+{a!} and {b.a} named {b!} did everything together.
+Where {a!} was, {b!} was not far. {b!} was {b.a} and {a!}'s best friend.
 @own.loved
 {a} had {x.a}, and {a.he} loved it more than anything else.
 {a} had {x.a}. It had been a present from Grandfather.

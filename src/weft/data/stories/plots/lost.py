@@ -37,7 +37,7 @@ There lay {x}. "My {x.noun}!" cried {a!}.
 @lost.nest
 But when {a} reached for {x}, {a.he} saw that it was not empty. A mother mouse had made a bed in it for five tiny babies.
 But {x} had a guest. A mother mouse lay in it with five pink babies.
-But something moved in {x}. There, in a warm little heap, slept a mother mouse and her five babies.
+But something moved in {x}. There, in a warm little heap, slept a mother mouse and five babies.
 @lost.leave
 {a} thought for a long time. Then {a.he} put {x} back very gently. "They need it more than I do," {a.he} said.
 "Shh," said {a!}. "They are asleep." {a.He} pulled a leaf over {x}, to keep out the wind.

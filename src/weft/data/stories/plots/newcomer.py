@@ -7,8 +7,8 @@ from weft.data.stories.teller import Teller
 FRAMES = """
 @new.arrive
 {when}, a cart full of boxes stopped in front of the empty house. A new {b.kind} climbed down. It was {b!}.
-{when}, smoke rose from the chimney of the empty house. A new family had moved in, with a {b.kind} named {b!}.
-{when}, {a} saw a new face at the window next door. It was {b!}, a {b.kind} from far away.
+{when}, smoke rose from the chimney of the empty house. A new family had moved in, with {b.a} named {b!}.
+{when}, {a} saw a new face at the window next door. It was {b!}, {b.a} from far away.
 @new.alone
 {b} stood at the fence and watched the others, but {b.he} did not say anything.
 While the others played, {b} sat on a box and looked at {b.his} feet.
