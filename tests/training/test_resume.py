@@ -127,6 +127,14 @@ def test_a_changed_batch_size_counts_its_tokens(quick):
     assert quick("run", resume=True, steps=30, batch_size=8).tokens == 20 * 32 + 10 * 64
 
 
+def test_fewer_steps_than_are_done_are_refused(quick, tmp_path):
+    quick("run")
+    before = (tmp_path / "run/config.toml").read_bytes()
+    with pytest.raises(ConfigError, match="steps 10 is less than the 20 that are done"):
+        quick("run", resume=True, steps=10)
+    assert (tmp_path / "run/config.toml").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

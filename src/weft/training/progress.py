@@ -63,7 +63,7 @@ class PlainProgress(Progress):
     def evaluated(self, record: Mapping[str, Any], sample: str) -> None:
         self._print(self._line(record))
         if sample:
-            self._print("\n".join(f"  | {line}" for line in sample.splitlines()))
+            self._print("\n".join(f"  | {line}" for line in sample.strip().splitlines()))
 
     def _line(self, record: Mapping[str, Any]) -> str:
         return f"step {record['step']}/{self.steps}  {self._smooth.text(record, self.steps)}"

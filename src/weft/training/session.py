@@ -110,8 +110,18 @@ def take_up(
     session.changes = list(stored.get("changes", []))
     if checkpoint is not None:
         _load(session, checkpoint)
+    _check_length(session)
     _note_changes(session, before)
     return session
+
+
+def _check_length(session: Session) -> None:
+    steps = session.config.steps
+    if steps is not None and steps < session.step:
+        raise ConfigError(
+            f"steps {steps} is less than the {session.step} that are done; {session.run.path}; "
+            f"give more than {session.step}, or train a new run in another --out"
+        )
 
 
 def resolve(config: TrainConfig, n_embd: int | None = None) -> TrainConfig:
