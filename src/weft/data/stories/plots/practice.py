@@ -98,6 +98,8 @@ def plot(s: Teller) -> None:
     s.tell("skill.works")
     s.say(success)
     s.tell("skill.cheer", *(["skill.stare"] if laughed else []))
-    s.maybe(0.4, "skill.teach")
+    if s.draw.chance(0.4):
+        s.paragraph()
+        s.tell("skill.teach")
     s.call("{a!} Learns to {title}", "Not Yet", "One More Time", "Again and Again")
     scenes.close(s, "lesson.skill")

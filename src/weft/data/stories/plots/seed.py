@@ -39,8 +39,8 @@ On the day when {a} had almost forgotten it, there it was: a green tip with two 
 
 
 @seed.grow
-It grew and grew, first as big as a cup, and then as big as a bucket, and then bigger than {a!}.
-From then on, it grew so fast that you could almost watch it.
+The plant grew and grew, first as big as a cup, and then as big as a bucket, and then bigger than {a!}.
+From then on, the plant grew so fast that you could almost watch it.
 Leaf after leaf came out, and soon there was a whole roof of leaves.
 
 
@@ -54,7 +54,7 @@ One seed {a} gave to {b!}. "Now it is your turn to wait," {a.he} said.
 {a} dried one seed, put it into a matchbox and wrote "for next spring" on it.
 @lesson.seed
 Good things take their time, and nobody can hurry them.
-"You see," said {a!}, "it was not a stone."
+"You see," said {a!}, "it only needed time."
 {a} had learned to wait, and that was the biggest thing that had grown that year.
 And when somebody was in a hurry, {a} told the story of {x}.
 """
