@@ -208,6 +208,22 @@ def test_weights_that_became_nan_never_reach_a_checkpoint(quick, tmp_path, monke
     assert latest_checkpoint(RunFolder(tmp_path / "run")).step == 5
 
 
+def test_a_validation_loss_that_is_not_finite_stops_the_run(quick, tmp_path, monkeypatch):
+    import dataclasses
+
+    def infinite(model, tokens, **options):
+        result = real(model, tokens, **options)
+        return dataclasses.replace(result, loss=float("inf")) if len(calls) == 2 else result
+
+    real, calls = loop.evaluate, []
+    monkeypatch.setattr(
+        loop, "evaluate", lambda *args, **kw: (calls.append(1), infinite(*args, **kw))[1]
+    )
+    with pytest.raises(NonFiniteError, match="validation loss is inf after step 10"):
+        quick("run")
+    assert latest_checkpoint(RunFolder(tmp_path / "run")).step == 5
+
+
 def test_a_disk_that_is_full_for_a_while_costs_one_save(quick, same_bits, tmp_path, monkeypatch):
     quick("whole")
     full_at, messages = {5, 10}, []

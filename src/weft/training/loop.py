@@ -15,7 +15,7 @@ import numpy as np
 
 from weft.checkpoint import best_checkpoint, save_checkpoint
 from weft.config import to_dict
-from weft.errors import CheckpointError, WeftError
+from weft.errors import MalformedFileError, NonFiniteError, WeftError
 from weft.random import manual_seed
 from weft.runlog import MetricsLog, read_metrics
 from weft.training.evaluation import evaluate
@@ -129,6 +129,13 @@ class Loop:
             max_batches=config.eval_batches,
             dtype=session.dtype,
         )
+        if not math.isfinite(result.loss):
+            check_weights(self.model, record["step"], str(session.run.path))
+            raise NonFiniteError(
+                f"the validation loss is {result.loss:g} after step {record['step']}; "
+                f"{session.run.path}; the last checkpoint is good: lower --learning-rate, "
+                "and --resume"
+            )
         record["val_loss"] = result.loss
         return result.loss
 
@@ -214,7 +221,7 @@ class Loop:
     def _last_losses(self) -> float:
         try:
             lines = read_metrics(self.session.run.metrics_path)[-AVERAGED_STEPS:]
-        except (OSError, CheckpointError):
+        except (OSError, MalformedFileError):
             lines = []
         losses = [line["train_loss"] for line in lines if line.get("train_loss") is not None]
         return math.fsum(losses) / len(losses) if losses else math.nan
