@@ -23,9 +23,7 @@ std::vector<std::string> isas() {
     return names;
 }
 
-std::string isa() {
-    return kernels().isa;
-}
+std::string isa() { return kernels().isa; }
 
 void choose_isa(const std::string& name) {
     if (set_isa(name.c_str())) return;
@@ -40,6 +38,21 @@ void choose_threads(int n) {
     set_num_threads(n);
 }
 
+// In GFLOP/s, or GB/s for memory.
+double peak(const std::string& kind, double seconds) {
+    if (!(seconds > 0 && seconds <= 60)) fail(PyExc_ValueError, "seconds must be in (0, 60]");
+    Peak which = Peak::float32;
+    if (kind == "bfloat16")
+        which = Peak::bfloat16;
+    else if (kind == "memory")
+        which = Peak::memory;
+    else if (kind != "float32")
+        fail(PyExc_ValueError, "peak '%s' is unknown; choose one of: float32, bfloat16, memory",
+             kind.c_str());
+    Section section(1 << 20);
+    return 1e-9 * kernels().measure_peak(which, seconds);
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -50,6 +63,8 @@ NB_MODULE(_native, m) {
     m.def("lanes", [] { return kernels().lanes; }, "float32 elements in one vector.");
     m.def("num_threads", &num_threads, "Threads that kernels run on.");
     m.def("set_num_threads", &choose_threads, "n"_a);
+    m.def("measure_peak", &peak, "kind"_a, "seconds"_a,
+          "The most that this machine does with all threads: GFLOP/s, or GB/s for 'memory'.");
     bind_attention(m);
     bind_elementwise(m);
     bind_matmul(m);

@@ -34,6 +34,8 @@
                                     const Array& v, const Array& y, const Array& lse, float scale, \
                                     bool causal, double dropout, uint64_t key, const Array& dq, \
                                     const Array& dk, const Array& dv)) \
+    /* peak.cpp: floating-point operations, or bytes, per second */ \
+    KERNEL(measure_peak, double(Peak kind, double seconds)) \
     /* elementwise.cpp: arrays of one shape, float32 or bfloat16 each */ \
     KERNEL(add, void(const Array& a, const Array& b, const Array& y)) \
     KERNEL(mul, void(const Array& a, const Array& b, const Array& y)) \
@@ -93,6 +95,8 @@
 // clang-format on
 
 namespace weft {
+
+enum class Peak { float32, bfloat16, memory };
 
 struct AdamStep {
     double lr, beta1, beta2, eps, weight_decay;
