@@ -55,6 +55,22 @@ def test_the_same_bits_for_any_number_of_threads(quick, same_bits, precision):
     same_bits("1", "3")
 
 
+@pytest.mark.skipif(active.native is None, reason="the reference kernels have one thread")
+def test_threads_are_used_kept_and_given_back(quick, tmp_path):
+    class Watching(Progress):
+        seen = frozenset()
+
+        def step(self, record):
+            self.seen |= {active.native.num_threads()}
+
+    before = active.native.num_threads()
+    first, second = Watching(), Watching()
+    quick("run", threads=before + 1, progress=first)
+    quick("run", resume=True, steps=25, progress=second)
+    assert first.seen == second.seen == {before + 1}
+    assert active.native.num_threads() == before
+
+
 def test_resuming_twice_and_a_finished_run(quick, same_bits, crash, tmp_path):
     whole = quick("whole")
     with pytest.raises(crash[0]):

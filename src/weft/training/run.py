@@ -58,12 +58,13 @@ def train(
     continuing = resume and run.config_path.exists()
     config = None if continuing else _new_config(train_options, resume)
     run.create()
-    with run.lock(), _one_thread_count(train_options.get("threads")), _own_randomness():
+    with run.lock(), _own_randomness():
         if config is None:
             session = take_up(run, train_options, model_options, progress)
         else:
             session = begin(run, config, model_options, progress)
-        return _go(session, "minutes" in train_options, begun)
+        with _thread_count(session.config.threads):
+            return _go(session, "minutes" in train_options, begun)
 
 
 def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -122,7 +123,7 @@ def _announce(session: Session) -> None:
 
 
 @contextlib.contextmanager
-def _one_thread_count(threads: int | None) -> Iterator[None]:
+def _thread_count(threads: int | None) -> Iterator[None]:
     """Run the kernels on `threads` inside the block, and then on as many as before."""
     native = active.native
     before = native.num_threads() if native is not None else 0
