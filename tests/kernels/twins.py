@@ -36,6 +36,7 @@ class Twin:
     changed: tuple[int, ...] = ()
     evaluated: Callable[..., tuple[Any, ...]] = lambda *args: args
     least: int = 0  # the shortest n that makes sense
+    most: int = 1 << 20  # and the longest that the exact evaluation can afford
     dtypes: tuple[np.dtype, ...] = (float32, bfloat16)
 
     @property
@@ -433,11 +434,11 @@ ATTENTION_VARIANTS = (
 )
 ATTENTION = [
     Twin("attention_forward", variant, attention_inputs(*options), bounds.attention_forward,
-         lambda q, k, v, scale, *rest: (q, k, moved(v), scale * 1.1, *rest), least=1)
+         lambda q, k, v, scale, *rest: (q, k, moved(v), scale * 1.1, *rest), least=1, most=300)
     for variant, options in ATTENTION_VARIANTS
 ] + [
     Twin("attention_backward", variant, attention_inputs(*options, backward=True),
-         bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1)
+         bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1, most=300)
     for variant, options in ATTENTION_VARIANTS
 ]  # fmt: skip
 
