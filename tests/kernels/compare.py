@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from inputs import bfloat16, float64
-from twins import Twin
+from twin import Twin
 
 Array = Any
 U = 2.0**-24  # of float32

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from inputs import Inputs, float32
-from twins import TWINS, Twin
+from twin import Twin
+from twins import TWINS
 
 
 def results(native: Any, twin: Twin, args: tuple[Any, ...]) -> list[bytes]:

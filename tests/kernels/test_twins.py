@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from compare import failures
 from inputs import Inputs, bfloat16, float32
-from twins import TWINS, Twin
+from twin import Twin
+from twins import TWINS
 
 from weft.kernels import active, reference
 
