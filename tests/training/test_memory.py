@@ -86,8 +86,13 @@ def test_a_model_that_fits_passes():
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        ({"n_layer": 10_000, "n_embd": 16384, "n_head": 128}, r"try --n-embd \d+, or --n-layer"),
-        ({"block_size": 10**9}, "try --"),
+        (
+            {"n_layer": 10_000, "n_embd": 16384, "n_head": 128},
+            r"try --n-layer \d+ --n-embd \d+, or",
+        ),
+        ({"n_layer": 10**6, "n_embd": 2**20, "n_head": 4}, r"try --n-layer \d+ --n-embd \d+"),
+        ({"block_size": 10**9}, r"try --block-size \d+, or --batch-size 1 --block-size \d+"),
+        ({"block_size": 10**9, "n_head": 128}, "try "),
     ],
 )
 def test_a_model_too_large_is_refused_with_the_numbers(model, says):

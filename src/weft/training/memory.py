@@ -6,10 +6,12 @@ figure for activations is of the tape's own ops; it is an estimate (a test holds
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from weft.config import ModelConfig, TrainConfig
 from weft.errors import WeftError
@@ -113,29 +115,59 @@ def check_memory(model: ModelConfig, train: TrainConfig, limit: int | None = Non
     """Raise `WeftError` with the estimate and two knobs when the run cannot fit in `limit`."""
     limit = memory_limit() if limit is None else limit
     need = estimate(model, train)
-    if need.total <= limit:
+    if _fits(model, train, limit):
         return
     raise WeftError(
         f"training needs about {_size(need.total)} ({count_parameters(model):,} weights with "
         f"gradients and optimizer {_size(need.total - need.activations)}, activations "
         f"{_size(need.activations)}), this machine has {_size(limit)}; "
         f"batch_size {train.batch_size}, block_size {model.block_size}, n_layer {model.n_layer}, "
-        f"n_embd {model.n_embd}; {_knobs(model, need, train, limit)}"
+        f"n_embd {model.n_embd}; {_knobs(model, train, limit)}"
     )
 
 
-def _knobs(model: ModelConfig, need: MemoryEstimate, train: TrainConfig, limit: int) -> str:
-    room = limit - (need.total - need.activations)
-    rows = room * train.batch_size // need.activations if room > 0 else 0
-    if rows >= 1:
+def _knobs(model: ModelConfig, train: TrainConfig, limit: int) -> str:
+    """Two ways to make the run fit: options halved by themselves, or else together."""
+    ways = []
+    rows = _halved_batch(model, train, limit)
+    if rows:
         accumulate = -(-train.batch_size * train.accumulate // rows)
-        shorter = max(1, model.block_size * room // need.activations)
-        return (
-            f"try --batch-size {rows} --accumulate {accumulate}, or --block-size {shorter} or less"
-        )
-    layers = max(1, model.n_layer // 2)
-    width = max(model.n_head * 2, model.n_embd // 2 // model.n_head // 2 * model.n_head * 2)
-    return f"try --n-embd {width}, or --n-layer {layers} with a smaller --batch-size"
+        ways.append(f"--batch-size {rows} --accumulate {accumulate}")
+    for name in ("block_size", "n_embd", "n_layer"):
+        if value := _halved(model, train, limit, name):
+            ways.append(f"--{name.replace('_', '-')} {value}")
+    single = dataclasses.replace(train, batch_size=1)
+    if len(ways) < 2 and (value := _halved(model, single, limit, "block_size")):
+        ways.append(f"--batch-size 1 --block-size {value}")
+    while len(ways) < 2 and model.n_layer > 1:
+        model = dataclasses.replace(model, n_layer=model.n_layer // 2)
+        if value := _halved(model, train, limit, "n_embd"):
+            ways.append(f"--n-layer {model.n_layer} --n-embd {value}")
+    return f"try {', or '.join(ways[:2])}" if ways else "try the defaults, and grow from there"
+
+
+def _halved_batch(model: ModelConfig, train: TrainConfig, limit: int) -> int | None:
+    rows = train.batch_size // 2
+    while rows and not _fits(model, dataclasses.replace(train, batch_size=rows), limit):
+        rows //= 2
+    return rows or None
+
+
+def _halved(model: ModelConfig, train: TrainConfig, limit: int, name: str) -> int | None:
+    """The value of one size of the model, halved until the run fits; None if it never does."""
+    unit = 2 * model.n_head if name == "n_embd" else 1  # heads of an even size
+    value = getattr(model, name)
+    while value // 2 >= unit:
+        value = value // 2 // unit * unit
+        derived: dict[str, Any] = {"intermediate_size": None, "head_dim": None}
+        changed = dataclasses.replace(model, **{**derived, name: value})
+        if _fits(changed, train, limit):
+            return int(value)
+    return None
+
+
+def _fits(model: ModelConfig, train: TrainConfig, limit: int) -> bool:
+    return estimate(model, train).total <= limit
 
 
 def _size(count: int) -> str:
