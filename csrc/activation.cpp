@@ -14,9 +14,7 @@ constexpr float TAIL[] = {9.441064298e-02f,  1.703976840e-01f, 1.243791580e-01f,
                           3.086593747e-02f,  8.488349617e-03f, 5.025865394e-04f, -6.298726076e-04f,
                           -1.771117677e-04f, 3.577668394e-05f, 1.878671719e-05f};
 
-inline vf sigmoid(vf x) {
-    return 1.0f / (1.0f + exp(-x));
-}
+inline vf sigmoid(vf x) { return 1.0f / (1.0f + exp(-x)); }
 
 inline vf tanh_cdf(vf x) {
     const vf cubic = fma(x * x * TANH_CUBIC, x, x);

@@ -69,9 +69,7 @@ std::optional<Out> gradient_of(const Array& x, bool wanted) {
     return allocate(Dtype::f32, {axis(x, -1)});
 }
 
-Array absent_or(const std::optional<Out>& a) {
-    return a ? a->array : Array{};
-}
+Array absent_or(const std::optional<Out>& a) { return a ? a->array : Array{}; }
 
 std::tuple<Out, std::optional<Out>, std::optional<Out>>
 layer_norm_backward(const In& dy, const In& x, std::optional<In> w, const In& mean, const In& rstd,
@@ -130,13 +128,9 @@ Out rotary(const In& x, const In& cos, const In& sin, float direction) {
     return y;
 }
 
-Out rotary_forward(const In& x, const In& cos, const In& sin) {
-    return rotary(x, cos, sin, 1);
-}
+Out rotary_forward(const In& x, const In& cos, const In& sin) { return rotary(x, cos, sin, 1); }
 
-Out rotary_backward(const In& dy, const In& cos, const In& sin) {
-    return rotary(dy, cos, sin, -1);
-}
+Out rotary_backward(const In& dy, const In& cos, const In& sin) { return rotary(dy, cos, sin, -1); }
 
 } // namespace
 

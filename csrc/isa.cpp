@@ -2,6 +2,13 @@
 #include "isa.h"
 #include <atomic>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace weft {
 
@@ -24,10 +31,14 @@ WEFT_TABLE(avx512)
 #ifdef WEFT_HAS_avx512_bf16
 WEFT_TABLE(avx512_bf16)
 #endif
+#ifdef WEFT_HAS_amx
+WEFT_TABLE(amx)
+#endif
 
 namespace {
 
-// The names of the features are those of the compiler's flags, and must match CMakeLists.txt.
+// The names of the features are those of the compiler's flags, and must match
+// CMakeLists.txt.
 #if defined(__x86_64__)
 bool has_avx2() {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -40,6 +51,19 @@ bool has_avx512() {
 bool has_avx512_bf16() {
     return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
            __builtin_cpu_supports("avx512vnni");
+}
+// The tiles are 8 KB of registers, which Linux gives only to a process that
+// asks.
+[[maybe_unused]] bool has_amx() {
+#if defined(__linux__)
+    constexpr unsigned AMX_BF16 = 1u << 22, AMX_TILE = 1u << 24;
+    constexpr long REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;
+    unsigned a, b, c, d;
+    return has_avx512_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AMX_BF16) &&
+           (d & AMX_TILE) && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+#else
+    return false;
+#endif
 }
 #endif
 
@@ -57,6 +81,9 @@ struct Runnable {
 #endif
 #ifdef WEFT_HAS_avx512_bf16
         if (has_avx512_bf16()) tables[count++] = &avx512_bf16::table;
+#endif
+#ifdef WEFT_HAS_amx
+        if (has_amx()) tables[count++] = &amx::table;
 #endif
     }
 };

@@ -17,18 +17,10 @@ template <class Body> static inline void vectors(int64_t begin, int64_t end, con
     if (i < end) body(i, Part{end - i});
 }
 
-template <class T> static inline vf load(const T* p, Whole) {
-    return load(p);
-}
-template <class T> static inline vf load(const T* p, Part part) {
-    return load(p, part.n);
-}
-template <class T> static inline void store(T* p, vf x, Whole) {
-    store(p, x);
-}
-template <class T> static inline void store(T* p, vf x, Part part) {
-    store(p, x, part.n);
-}
+template <class T> static inline vf load(const T* p, Whole) { return load(p); }
+template <class T> static inline vf load(const T* p, Part part) { return load(p, part.n); }
+template <class T> static inline void store(T* p, vf x, Whole) { store(p, x); }
+template <class T> static inline void store(T* p, vf x, Part part) { store(p, x, part.n); }
 
 static inline vi lane_numbers() {
 #if defined(__AVX512F__)
@@ -41,9 +33,7 @@ static inline vi lane_numbers() {
 }
 
 // x in the lanes that exist, `other` beyond them: for sums and maxima.
-static inline vf keep(vf x, Whole, float = 0) {
-    return x;
-}
+static inline vf keep(vf x, Whole, float = 0) { return x; }
 static inline vf keep(vf x, Part part, float other = 0) {
     return lane_numbers() < int32_t(part.n) ? x : splat(other);
 }

@@ -1,126 +1,15 @@
-// Matrix products, plain and as a linear layer: Goto and van de Geijn, "Anatomy of high-performance
-// matrix multiplication" (2008). Both operands are packed into panels, then the output is computed
-// tile by tile. A sum runs over the depth in one order, whatever the tile and the thread.
+// Matrix products, plain and as a linear layer. Most go through panels
+// (matmul_product.h), a few rows through dot products (matmul_dot.h).
 #include "matmul_dot.h"
-#include "matmul_micro.h"
+#include "matmul_product.h"
 
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int64_t DEPTH_BLOCK = 256; // units: a right panel of 32 KB stays in the L1 cache
-constexpr int64_t TILE_LEFT = 8, TILE_RIGHT = 8; // panels in a tile: the left ones stay in L2
-constexpr int64_t MIN_TILES = 16;                // smaller tiles rather than fewer
-constexpr int64_t PACKED_LIMIT = 32 << 20;       // units of one operand that are packed at a time
-constexpr int64_t SMALL = 2 << 20; // multiplications not worth waking other threads for
-constexpr int64_t TINY = 2048;     // multiplications not worth packing
+constexpr int64_t TINY = 2048; // multiplications not worth packing
 
-struct Output {
-    void* data;
-    int64_t stride;
-};
-
-// out (M, N) = a (M, K) b (N, K)ᵀ, through the epilogue.
-template <class Unit, class T, class Epilogue> class Product {
-  public:
-    Product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
-            int64_t first_row, int64_t first_column, const Epilogue& epilogue)
-        : a(a), b(b), K(K), units(ceil_div(K, Unit::DEPTH)), N(N), first_row(first_row),
-          first_column(first_column), out(out), epilogue(epilogue), left(M, MR),
-          right(ceil_div(N, NR)), depth(units, DEPTH_BLOCK), packed_a(M * units),
-          packed_b(right * NR * units) {
-        while (ceil_div(left.count, tile_left) * ceil_div(right, tile_right) < MIN_TILES &&
-               tile_left * tile_right > 1) {
-            const bool tall = tile_left * MR >= tile_right * NR;
-            ((tall && tile_left > 1) || tile_right == 1 ? tile_left : tile_right) /= 2;
-        }
-    }
-
-    void run() {
-        const bool small = left.n * N * K < SMALL;
-        const int64_t panels = depth.count * (left.count + right);
-        const int64_t tiles = ceil_div(left.count, tile_left) * ceil_div(right, tile_right);
-        each(small, panels, [&](int64_t i) { pack(i); });
-        each(small, tiles, [&](int64_t i) { tile(i); });
-    }
-
-  private:
-    template <class Body> static void each(bool small, int64_t n, const Body& body) {
-        if (!small) return parallel(n, body);
-        for (int64_t i = 0; i < n; i++) body(i);
-    }
-
-    int32_t* panel_a(int64_t d, int64_t i) const {
-        return packed_a + depth.start(d) * left.n + left.start(i) * depth.size(d);
-    }
-    int32_t* panel_b(int64_t d, int64_t j) const {
-        return packed_b + (depth.start(d) * right + j * depth.size(d)) * NR;
-    }
-
-    void pack(int64_t index) {
-        const int64_t d = index / (left.count + right), i = index % (left.count + right);
-        const int64_t begin = depth.start(d) * Unit::DEPTH;
-        const int64_t length = least(depth.size(d) * Unit::DEPTH, K - begin);
-        if (i < left.count)
-            return pack_panel<Unit>(a, first_row + left.start(i), left.size(i), begin, length,
-                                    panel_a(d, i), left.size(i));
-        const int64_t j = i - left.count;
-        pack_panel<Unit>(b, first_column + j * NR, least(NR, N - j * NR), begin, length,
-                         panel_b(d, j), NR);
-    }
-
-    void tile(int64_t index) {
-        const int64_t across = ceil_div(right, tile_right);
-        const int64_t i0 = index / across * tile_left, i1 = least(i0 + tile_left, left.count);
-        const int64_t j0 = index % across * tile_right, j1 = least(j0 + tile_right, right);
-        const int64_t top = left.start(i0), width = (j1 - j0) * NR;
-        // Unfinished sums wait in the output itself if it is float32.
-        constexpr bool in_place = sizeof(T) == sizeof(float);
-        const bool waits = depth.count > 1 && !in_place;
-        Scratch<float> sums(waits ? (left.start(i1 - 1) + left.size(i1 - 1) - top) * width : 1);
-        for (int64_t d = 0; d < depth.count; d++)
-            for (int64_t j = j0; j < j1; j++)
-                for (int64_t i = i0; i < i1; i++) {
-                    Block<T> block;
-                    block.a = panel_a(d, i), block.b = panel_b(d, j), block.units = depth.size(d);
-                    block.column = first_column + j * NR;
-                    block.columns = least(NR, N - j * NR);
-                    block.out_stride = out.stride;
-                    block.out = static_cast<T*>(out.data) +
-                                (first_row + left.start(i)) * out.stride + block.column;
-                    block.partial = waits ? sums + (left.start(i) - top) * width + (j - j0) * NR
-                                          : (float*)block.out;
-                    block.partial_stride = waits ? width : out.stride;
-                    block.first = d == 0, block.last = d == depth.count - 1;
-                    run_micro<Unit>(int(left.size(i)), block, epilogue);
-                }
-    }
-
-    Operand a, b;
-    int64_t K, units, N, first_row, first_column;
-    Output out;
-    Epilogue epilogue;
-    Cut left;
-    int64_t right; // right panels
-    Cut depth;
-    int64_t tile_left = TILE_LEFT, tile_right = TILE_RIGHT;
-    Scratch<int32_t> packed_a, packed_b;
-};
-
-// In pieces whose packed operands stay below a limit of memory.
-template <class Unit, class T, class Epilogue>
-void packed_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
-                    const Epilogue& epilogue) {
-    const int64_t units = ceil_div(K, Unit::DEPTH), most = PACKED_LIMIT / units;
-    const int64_t rows = most > 16 * MR ? most : 16 * MR;
-    const int64_t columns = ceil_div(most > 16 * NR ? most : 16 * NR, NR) * NR;
-    for (int64_t j = 0; j < N; j += columns)
-        for (int64_t i = 0; i < M; i += rows)
-            Product<Unit, T, Epilogue>(a, b, least(rows, M - i), least(columns, N - j), K, out, i,
-                                       j, epilogue)
-                .run();
-}
-
-// ---- products too small or too narrow for panels ------------------------------------------------
+// ---- products too small or too narrow for panels
+// ------------------------------------------------
 
 float element_at(const Operand& o, int64_t row, int64_t k) {
     const int64_t at = row * o.row_stride + k * o.depth_stride;
@@ -164,7 +53,8 @@ void narrow_product(const Operand& a, const Operand& b, int64_t M, int64_t N, in
         parallel_ranges(N, grain, body);
 }
 
-// ---- choosing -----------------------------------------------------------------------------------
+// ---- choosing
+// -----------------------------------------------------------------------------------
 
 template <class T, class Epilogue>
 void product_as(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
@@ -179,9 +69,9 @@ void product_as(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_
     const bool narrow_a = a.dtype == Dtype::bf16 || a.round;
     const bool narrow_b = b.dtype == Dtype::bf16 || b.round;
     if (narrow_a && narrow_b)
-        packed_product<Pairs, T>(a, b, M, N, K, out, epilogue);
+        packed_product<NarrowKernel, T>(a, b, M, N, K, out, epilogue);
     else
-        packed_product<Floats, T>(a, b, M, N, K, out, epilogue);
+        packed_product<Vectors<Floats>, T>(a, b, M, N, K, out, epilogue);
 }
 
 template <class Epilogue>
@@ -204,7 +94,8 @@ Operand operand(const Array& a, bool transposed, int64_t offset = 0, bool round 
             round && a.dtype == Dtype::f32};
 }
 
-// Column sums, LANES columns at a time; 64 rows at a time, so that rounding grows with N / 64.
+// Column sums, LANES columns at a time; 64 rows at a time, so that rounding
+// grows with N / 64.
 template <class T> void column_sums(const T* x, int64_t N, int64_t M, float* y) {
     parallel_ranges(M, 4 * LANES, [&](int64_t begin, int64_t end) {
         for (int64_t c = begin; c < end; c += LANES) {

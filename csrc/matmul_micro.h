@@ -1,14 +1,14 @@
-// The micro-kernel: H rows times NR columns of the output stay in registers while the depth runs
-// by.
+// The micro-kernel: H rows times NR columns of the output stay in registers
+// while the depth runs by.
 #pragma once
 #include "matmul_pack.h"
 
 namespace weft::WEFT_ISA {
 namespace {
 
-// MR x NR accumulators, NR / LANES vectors of the right panel and one broadcast element must fit
-// into the registers: 32 with AVX-512 and NEON, else 16; and be enough to hide the latency of the
-// sum.
+// MR x NR accumulators, NR / LANES vectors of the right panel and one broadcast
+// element must fit into the registers: 32 with AVX-512 and NEON, else 16; and
+// be enough to hide the latency of the sum.
 constexpr int VECTORS = 2;
 constexpr int NR = VECTORS * LANES;
 #if defined(__AVX512F__)
@@ -22,21 +22,25 @@ constexpr int MR = 6;
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// `n` rows cut into panels of at most `most`, whose heights differ by one at the most.
+// `n` rows cut into panels of at most `most`: of heights that differ by one at
+// the most, or all of full height but the last.
 struct Cut {
     int64_t n, count, height, taller;
-    Cut(int64_t n, int64_t most) : n(n), count(ceil_div(n, most)) {
-        height = count ? n / count : 0;
-        taller = count ? n % count : 0;
+    Cut(int64_t n, int64_t most, bool even = true) : n(n), count(ceil_div(n, most)) {
+        height = !even ? most : count ? n / count : 0;
+        taller = even && count ? n % count : 0;
     }
     int64_t start(int64_t i) const { return i * height + least(i, taller); }
-    int64_t size(int64_t i) const { return height + (i < taller); }
+    int64_t size(int64_t i) const { return least(height + (i < taller), n - start(i)); }
 };
 
-// One block of the output over one range of the depth. While the depth is not finished, sums wait
-// in `partial`; the last range puts them through the epilogue into `out`.
+// One block of the output over one range of the depth. While the depth is not
+// finished, sums wait in `partial`; the last range puts them through the
+// epilogue into `out`.
 template <class T> struct Block {
-    const int32_t *a, *b; // panels [unit][H] and [unit][NR]
+    const int32_t *a, *b;   // panels
+    int64_t a_row, a_chunk; // steps to the next row and chunk of a, where the
+                            // kernel leaves a choice
     int64_t units;
     float* partial;
     int64_t partial_stride;
@@ -46,7 +50,8 @@ template <class T> struct Block {
     bool first, last;
 };
 
-// What becomes of a finished sum in column `column`, before it is rounded and stored.
+// What becomes of a finished sum in column `column`, before it is rounded and
+// stored.
 struct Plain {
     vf operator()(vf sum, int64_t) const { return sum; }
 };
@@ -66,27 +71,25 @@ inline vf load_some(const float* p, int64_t n) {
     return n >= LANES ? load(p) : n > 0 ? load(p, n) : zero();
 }
 
-template <int H, class T, class Epilogue>
-inline void finish(const Block<T>& block, vf (&sums)[H][VECTORS], const Epilogue& epilogue) {
-#pragma GCC unroll 16
-    for (int i = 0; i < H; i++) {
+// Row i of the block.
+template <class T, class Epilogue>
+inline void finish(const Block<T>& block, int64_t i, const vf (&sums)[VECTORS],
+                   const Epilogue& epilogue) {
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) {
-            const int64_t n = block.columns - j * LANES;
-            float* partial = block.partial + i * block.partial_stride + j * LANES;
-            vf sum = sums[i][j];
-            if (!block.first) sum = sum + load_some(partial, n);
-            if (!block.last)
-                store_some(partial, sum, n);
-            else
-                store_some(block.out + i * block.out_stride + j * LANES,
-                           epilogue(sum, block.column + j * LANES), n);
-        }
+    for (int j = 0; j < VECTORS; j++) {
+        const int64_t n = block.columns - j * LANES;
+        float* partial = block.partial + i * block.partial_stride + j * LANES;
+        const vf sum = block.first ? sums[j] : sums[j] + load_some(partial, n);
+        if (!block.last)
+            store_some(partial, sum, n);
+        else
+            store_some(block.out + i * block.out_stride + j * LANES,
+                       epilogue(sum, block.column + j * LANES), n);
     }
 }
 
-// sums (H, NR) += left (H, units) right (units, NR). Element (i, u) of the left operand is at
-// a[i * ROW + u * STEP]: <1, H> is a packed panel.
+// sums (H, NR) += left (H, units) right (units, NR). Element (i, u) of the left
+// operand is at a[i * ROW + u * STEP]: <1, H> is a packed panel.
 template <class Unit, int H, int ROW, int STEP>
 inline __attribute__((always_inline)) void accumulate(const int32_t* a, const int32_t* b,
                                                       int64_t units, vf (&sums)[H][VECTORS]) {
@@ -109,17 +112,34 @@ template <class Unit, int H, class T, class Epilogue>
 void micro(const Block<T>& block, const Epilogue& epilogue) {
     vf sums[H][VECTORS] = {};
     accumulate<Unit, H, 1, H>(block.a, block.b, block.units, sums);
-    finish<H>(block, sums, epilogue);
+#pragma GCC unroll 16
+    for (int i = 0; i < H; i++) finish(block, i, sums[i], epilogue);
 }
 
-// The micro-kernel for a left panel of `height` rows, 1 <= height <= H.
-template <class Unit, int H = MR, class T, class Epilogue>
-inline void run_micro(int height, const Block<T>& block, const Epilogue& epilogue) {
-    if constexpr (H > 1) {
-        if (height < H) return run_micro<Unit, H - 1>(height, block, epilogue);
+// What Product asks of a micro-kernel; the other one is in matmul_tiles.h.
+template <class Unit_> struct Vectors {
+    using Unit = Unit_;
+    static constexpr int HEIGHT = MR;  // of a left panel, at most
+    static constexpr bool EVEN = true; // panels of nearly equal height, none of them padded
+    static constexpr int CHUNK = 1;    // units in one step along the depth
+    struct Session {};                 // what a thread needs while it computes
+
+    // Whether the left operand's own memory can take the place of a panel.
+    static bool reads_in_place(const Operand&, int64_t, int64_t) { return false; }
+
+    static void pack_left(const Operand& o, int64_t row, int64_t rows, int64_t begin, int64_t depth,
+                          int32_t* to) {
+        pack_panel<Unit>(o, row, rows, begin, depth, to, rows);
     }
-    micro<Unit, H>(block, epilogue);
-}
+
+    template <int H = MR, class T, class Epilogue>
+    static void run(int64_t height, const Block<T>& block, const Epilogue& epilogue) {
+        if constexpr (H > 1) {
+            if (height < H) return run<H - 1>(height, block, epilogue);
+        }
+        micro<Unit, H>(block, epilogue);
+    }
+};
 
 } // namespace
 } // namespace weft::WEFT_ISA

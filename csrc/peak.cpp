@@ -1,7 +1,7 @@
-// What this machine can do at most, by loops that do nothing else: the ceiling that benchmarks are
-// compared with. Each thread's best round counts, so that other work on the machine disturbs
-// little.
-#include "matmul_pack.h"
+// What this machine can do at most, by loops that do nothing else: the ceiling
+// that benchmarks are compared with. Each thread's best round counts, so that
+// other work on the machine disturbs little.
+#include "matmul_tiles.h"
 #include <stdlib.h>
 #include <time.h>
 
@@ -44,6 +44,20 @@ template <class Unit> double round_of_products() {
     (void)sink;
     return 2.0 * STEPS * CHAINS * LANES * Unit::DEPTH;
 }
+
+#if defined(__AMX_BF16__)
+template <> double round_of_products<Pairs>() {
+    constexpr int STEPS = 2048;
+    const Tiles::Session session;
+    for (int i = 0; i < STEPS; i++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    return 2.0 * STEPS * 4 * TILE * TILE * 2 * TILE;
+}
+#endif
 
 // Bytes of one round of reading.
 double round_of_reading(const float* p) {
@@ -89,7 +103,8 @@ double measure_peak(Peak kind, double seconds) {
         return rate(seconds, [](int64_t, int, int64_t) { return round_of_products<Pairs>(); });
     float* buffer = static_cast<float*>(malloc(size_t(MEMORY)));
     if (!buffer) return 0;
-    memset(static_cast<void*>(buffer), 1, size_t(MEMORY)); // or all pages would be one of zeros
+    memset(static_cast<void*>(buffer), 1,
+           size_t(MEMORY)); // or all pages would be one of zeros
     const double result = rate(seconds, [&](int64_t thread, int threads, int64_t round) {
         const int64_t pieces = MEMORY / 4 / PIECE;
         return round_of_reading(buffer + (thread * pieces / threads + round) % pieces * PIECE);

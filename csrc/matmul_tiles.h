@@ -1,0 +1,140 @@
+// The micro-kernel on AMX: tiles of 16 rows x 32 bfloat16 of the left operand
+// times tiles of 16 pairs x 16 columns of the right one, 16 times as fast as
+// vectors of floats. A block is 2 x 2 tiles.
+#pragma once
+#include "matmul_micro.h"
+#if defined(__AMX_BF16__)
+
+namespace weft::WEFT_ISA {
+namespace {
+
+constexpr int TILE = 16; // rows of a tile, and units in each of its rows
+
+struct Tiles {
+    using Unit = Pairs;
+    static constexpr int HEIGHT = 2 * TILE;
+    static constexpr bool EVEN = false;
+    static constexpr int CHUNK = TILE;
+
+    struct Session {
+        Session() {
+            struct alignas(64) {
+                uint8_t palette = 1, start_row = 0, reserved[14] = {};
+                uint16_t row_bytes[16] = {};
+                uint8_t rows[16] = {};
+            } shape;
+            for (int i = 0; i < 8; i++) shape.row_bytes[i] = 4 * TILE, shape.rows[i] = TILE;
+            _tile_loadconfig(&shape);
+        }
+        ~Session() { _tile_release(); }
+    };
+
+    static bool reads_in_place(const Operand& o, int64_t rows, int64_t depth) {
+        return o.dtype == Dtype::bf16 && o.depth_stride == 1 && rows % TILE == 0 &&
+               depth % (2 * TILE) == 0;
+    }
+
+    // A left panel is [chunk][row][unit]: each tile lies in one piece.
+    static void pack_left(const Operand& o, int64_t row, int64_t rows, int64_t begin, int64_t depth,
+                          int32_t* to) {
+        if (o.dtype == Dtype::bf16)
+            pack_typed<bf16>(o, row, rows, begin, depth, to);
+        else if (o.round)
+            pack_typed<rounded>(o, row, rows, begin, depth, to);
+        else
+            pack_typed<float>(o, row, rows, begin, depth, to);
+    }
+
+    template <class T, class Epilogue>
+    static void run(int64_t height, const Block<T>& block, const Epilogue& epilogue) {
+        alignas(64) float sums[HEIGHT][NR];
+        if (height > TILE)
+            multiply<2>(block, sums[0]);
+        else
+            multiply<1>(block, sums[0]);
+        for (int64_t i = 0; i < height; i++) {
+            const vf row[VECTORS] = {load(sums[i]), load(sums[i] + LANES)};
+            finish(block, i, row, epilogue);
+        }
+    }
+
+  private:
+    template <class T>
+    static void pack_typed(const Operand& o, int64_t row, int64_t rows, int64_t begin,
+                           int64_t depth, int32_t* to) {
+        const T* p = static_cast<const T*>(o.data) + row * o.row_stride + begin * o.depth_stride;
+        for (int64_t k = 0; k < depth; k += 2 * TILE)
+            for (int64_t r = 0; r < HEIGHT; r += TILE, to += TILE * TILE) {
+                const T* corner = p + k * o.depth_stride + r * o.row_stride;
+                vi v[TILE] = {};
+                if (o.depth_stride == 1)
+                    load_along(corner, o.row_stride, rows - r, depth - k, v);
+                else
+                    load_across(corner, o.depth_stride, rows - r, depth - k, v);
+                for (int i = 0; i < TILE; i++) store_units(to + i * TILE, v[i]);
+            }
+    }
+
+    template <class T>
+    static void load_along(const T* p, int64_t stride, int64_t rows, int64_t depth, vi (&v)[TILE]) {
+        for (int i = 0; i < least(TILE, rows); i++)
+            v[i] = depth >= 2 * TILE ? Unit::along(p + i * stride)
+                                     : along<Unit>(p + i * stride, depth);
+    }
+
+    template <class T>
+    static void load_across(const T* p, int64_t stride, int64_t rows, int64_t depth,
+                            vi (&v)[TILE]) {
+        if (rows <= 0) return;
+        for (int64_t u = 0; u < TILE && 2 * u < depth; u++) {
+            const T* p0 = p + 2 * u * stride;
+            const T* p1 = 2 * u + 1 < depth ? p0 + stride : nullptr;
+            v[u] =
+                rows >= TILE && p1 ? Unit::across(p0, p1) : across<Unit>(p0, p1, least(rows, TILE));
+        }
+        transpose(v);
+    }
+
+    template <int ROWS, class T> static void multiply(const Block<T>& block, float* sums) {
+        const int32_t *a = block.a, *b = block.b;
+        const int64_t stride = block.a_row * 4, below = block.a_row * TILE;
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+        for (int64_t u = 0; u < block.units; u += TILE) {
+            _tile_loadd(6, b, NR * 4);
+            _tile_loadd(4, a, stride);
+            _tile_loadd(7, b + TILE, NR * 4);
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_dpbf16ps(1, 4, 7);
+            if constexpr (ROWS == 2) {
+                _tile_loadd(5, a + below, stride);
+                _tile_dpbf16ps(2, 5, 6);
+                _tile_dpbf16ps(3, 5, 7);
+            }
+            a += block.a_chunk, b += TILE * NR;
+        }
+        _tile_stored(0, sums, NR * 4);
+        _tile_stored(1, sums + TILE, NR * 4);
+        if constexpr (ROWS == 2) {
+            _tile_stored(2, sums + TILE * NR, NR * 4);
+            _tile_stored(3, sums + TILE * NR + TILE, NR * 4);
+        }
+    }
+};
+
+using NarrowKernel = Tiles;
+
+} // namespace
+} // namespace weft::WEFT_ISA
+
+#else
+
+namespace weft::WEFT_ISA {
+namespace {
+using NarrowKernel = Vectors<Pairs>;
+}
+} // namespace weft::WEFT_ISA
+
+#endif
