@@ -144,7 +144,7 @@ def test_a_package_has_two_files():
 
 def test_shared_documents_are_not_copied():
     names = {path.name for path in ROOT.rglob("*") if ".git" not in path.parts}
-    assert "tinyshakespeare.txt" not in {
-        path.name for path in (ROOT / "src").rglob("*")
-    }, "the corpus is not part of the project"
+    assert "tinyshakespeare.txt" not in {path.name for path in (ROOT / "src").rglob("*")}, (
+        "the corpus is not part of the project"
+    )
     assert "LICENSE" in names

@@ -29,9 +29,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 # The default of a field that is derived from the others in `__post_init__`; readers never see None.
 DERIVED: Any = None
 
-LARGEST_INT = (
-    2**31 - 1
-)  # sizes and counts; keeps every product of three below 2**93, far from nonsense
+LARGEST_INT = 2**31 - 1  # of sizes and counts
 MAX_TOML_BYTES = 1_000_000
 T = TypeVar("T")
 
@@ -129,7 +127,7 @@ class TrainConfig:
     out: str
     """Run folder; made if it is not there."""
     steps: int | None = None
-    """Optimiser steps. With `minutes` alone it is measured at the start, then written down here."""
+    """Optimiser steps: 2,000 without `minutes`; with it, measured at the start and written here."""
     minutes: float | None = None
     """Wall-clock minutes to aim for, instead of `steps`."""
     batch_size: int = 12
@@ -139,13 +137,13 @@ class TrainConfig:
     optimizer: OptimizerName = "adamw"
     """`muon` takes the matrices of the blocks, and AdamW the rest."""
     learning_rate: float = DERIVED
-    """Peak learning rate of AdamW; by default it follows the width (see training/optimizer.py)."""
+    """Peak learning rate of AdamW: 3e-3 up to width 128, falling as 1/sqrt(n_embd) above it."""
     min_learning_rate: float = DERIVED
     """Learning rate at the end of the decay: a tenth of the peak."""
     muon_learning_rate: float = 0.02
     """Peak learning rate of Muon's matrices; it follows the same schedule."""
     schedule: Schedule = "cosine"
-    """Shape of the learning rate after the warm-up (see schedule.py)."""
+    """Learning rate after the warm-up; `wsd` stays at the peak and decays linearly at the end."""
     warmup_steps: int | None = None
     """Steps of linear warm-up: 100, or a tenth of a run shorter than 1,000 steps."""
     decay_fraction: float = 0.2

@@ -55,6 +55,8 @@ class Source:
         _write_tokenizer(run, tokenizer)
         if self.corpus is None:
             return open_dataset(self.config.data, tokenizer, self.config.val_fraction)
+        for reason, count in self.corpus.skipped.items():
+            progress.message(f"{self.config.data}: skipped {count} ({reason})")
         fraction = self.config.val_fraction
         return prepare(self.corpus, tokenizer, run.data_path, fraction, progress.preparing)
 
