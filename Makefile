@@ -8,7 +8,7 @@ SOURCES := $(wildcard csrc/*) CMakeLists.txt pyproject.toml $(shell find src -na
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo build test test-slow test-reference lint format clean
+.PHONY: demo build test test-slow test-reference lint format stub clean
 
 demo: build
 	$(PY) -m weft train stories --out runs/demo --overwrite --minutes 1
@@ -41,6 +41,10 @@ format: .venv/linted-with
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 	.venv/bin/clang-format -i csrc/*.cpp csrc/*.h
+
+# The types of weft._native, under version control; a test says when they are out of date.
+stub: .venv/tested-with
+	$(PY) -m nanobind.stubgen -q -m weft._native -o src/weft/_native.pyi
 
 clean:
 	rm -rf build .venv runs/demo

@@ -7,6 +7,8 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 PROGRAM = """
@@ -36,3 +38,22 @@ def test_a_wheel_without_a_compiler(tmp_path):
     run = [sys.executable, "-S", "-c", PROGRAM, *paths]
     result = subprocess.run(run, check=True, capture_output=True, text=True, cwd=tmp_path)
     assert result.stdout.strip() == "reference [[2.0, 4.0]]"
+
+
+def test_the_native_types_are_up_to_date(tmp_path):
+    native = pytest.importorskip("weft._native", reason="built without native kernels")
+    assert native
+    stub = tmp_path / "_native.pyi"
+    command = [
+        sys.executable,
+        "-m",
+        "nanobind.stubgen",
+        "-q",
+        "-m",
+        "weft._native",
+        "-o",
+        str(stub),
+    ]
+    subprocess.run(command, check=True)
+    committed = (ROOT / "src" / "weft" / "_native.pyi").read_text()
+    assert stub.read_text() == committed, "run `make stub`"
