@@ -87,8 +87,12 @@ class Strip {
                   int64_t packed) {
         alignas(64) float weights[BLOCK * BLOCK];
         float correction[BLOCK];
+        auto keys_of = [&](int64_t row, int64_t rows) { // that any of these rows sees
+            return least(n, f.seen(i + row + rows - 1) - j0);
+        };
         multiply<Left::panels>(
-            queries + r * D, m, keys, n, D, D,
+            queries + r * D, m, keys, n, D,
+            [&](int64_t row, int64_t rows) { return Extent{keys_of(row, rows), 0, D}; },
             [&](int64_t row, int64_t j, vf s) { store(weights + row * BLOCK + j, s * f.scale); });
         for (int64_t row = 0; row < m; row++) {
             const int64_t visible = least(n, f.seen(i + row) - j0);
@@ -96,10 +100,13 @@ class Strip {
             if (f.dropout.p > 0) drop(weights + row * BLOCK, f.element(b, h, i + row, j0), n);
         }
         float* out = sums + r * width;
-        multiply<Left::rows>(weights, m, values, D, n, packed, [&](int64_t row, int64_t d, vf s) {
-            float* p = out + row * width + d;
-            store(p, fma(load(p), splat(correction[row]), s));
-        });
+        multiply<Left::rows>(
+            weights, m, values, D, packed,
+            [&](int64_t row, int64_t rows) { return Extent{D, 0, keys_of(row, rows)}; },
+            [&](int64_t row, int64_t d, vf s) {
+                float* p = out + row * width + d;
+                store(p, fma(load(p), splat(correction[row]), s));
+            });
     }
 
     // scores -> weights e^(score - peak), of which the first `visible` count and the others up to n

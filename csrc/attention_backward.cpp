@@ -94,21 +94,30 @@ class KeyHead {
 
     // Queries i .. i + m against keys j .. j + n, of a block in which `packed` keys were packed.
     void tile(int64_t h, int64_t i, int64_t m, int64_t j, int64_t n, int64_t packed) {
+        auto keys_of = [&](int64_t row, int64_t rows) { // that any of these rows sees
+            return least(n, f.seen(i + row + rows - 1) - j);
+        };
+        auto scores = [&](int64_t row, int64_t rows) { return Extent{keys_of(row, rows), 0, D}; };
         multiply<Left::panels>(
-            q_left, m, k_by_time + j * D, n, D, D,
+            q_left, m, k_by_time + j * D, n, D, scores,
             [&](int64_t row, int64_t c, vf s) { store(weights + row * BLOCK + c, s * f.scale); });
         multiply<Left::panels>(
-            dy_left, m, v_by_time + j * D, n, D, D,
+            dy_left, m, v_by_time + j * D, n, D, scores,
             [&](int64_t row, int64_t c, vf s) { store(gradients + row * BLOCK + c, s); });
         for (int64_t r = 0; r < m; r++) differentiate(r, h, i + r, j, n);
-        multiply<Left::columns>(weights, n, dy_right, D, m, m, [&](int64_t key, int64_t d, vf s) {
-            add_to(dv + (j + key) * width + d, s);
-        });
-        multiply<Left::columns>(gradients, n, q_right, D, m, m, [&](int64_t key, int64_t d, vf s) {
-            add_to(dk + (j + key) * width + d, s);
-        });
+        auto queries = [&](int64_t key, int64_t) { // from the first one that sees this key
+            const int64_t first = f.causal ? j + key - (f.seen(i) - 1) : 0;
+            return Extent{D, first > 0 ? first : 0, m};
+        };
+        multiply<Left::columns>(
+            weights, n, dy_right, D, m, queries,
+            [&](int64_t key, int64_t d, vf s) { add_to(dv + (j + key) * width + d, s); });
+        multiply<Left::columns>(
+            gradients, n, q_right, D, m, queries,
+            [&](int64_t key, int64_t d, vf s) { add_to(dk + (j + key) * width + d, s); });
         multiply<Left::rows>(
-            gradients, m, k_by_size + j * width, D, n, packed,
+            gradients, m, k_by_size + j * width, D, packed,
+            [&](int64_t row, int64_t rows) { return Extent{D, 0, keys_of(row, rows)}; },
             [&](int64_t row, int64_t d, vf s) { add_to(dq + row * width + d, s); });
     }
 
@@ -126,7 +135,8 @@ class KeyHead {
             const vf weight = exp(load(p + c) - log_total);
             const vf keep = drops ? load(mask + c) : splat(1.0f);
             store(p + c, weight * keep);
-            store(g + c, weight * (load(g + c) * keep - delta[r]) * f.scale);
+            const vf gradient = weight * (load(g + c) * keep - delta[r]) * f.scale;
+            store(g + c, weight > 0 ? gradient : zero()); // where nothing is seen, g was not set
         }
     }
 

@@ -72,19 +72,27 @@ inline void multiply_height(int64_t height, const float* a, const float* b, int6
     multiply_panel<left, H>(a, b, depth, done);
 }
 
-// done(i, j, sums) for rows i and columns j.. of left (rows, depth) right (depth, columns). The
-// right operand's panels were packed over a depth of `packed` >= depth.
-template <Left left, class Done>
-inline void multiply(const float* a, int64_t rows, const float* b, int64_t columns, int64_t depth,
-                     int64_t packed, const Done& done) {
+// What of a product a panel of left rows needs: a causal mask makes the rest 0.
+struct Extent {
+    int64_t columns, from, to; // of the depth [from, to)
+};
+
+// done(i, j, sums) for rows i and columns j.. of left (rows, depth) right (depth, columns), where
+// extent(i, n) says how much of it rows i .. i + n need. The right operand's panels were packed
+// over a depth of `packed`.
+template <Left left, class GetExtent, class Done>
+inline void multiply(const float* a, int64_t rows, const float* b, int64_t columns, int64_t packed,
+                     const GetExtent& extent, const Done& done) {
     const Cut cut(rows, MR);
     for (int64_t j = 0; j < columns; j += NR)
         for (int64_t p = 0; p < cut.count; p++) {
-            const int64_t i0 = cut.start(p);
-            const float* first = a + (left == Left::panels ? i0 * depth
-                                      : left == Left::rows ? i0 * BLOCK
-                                                           : i0);
-            multiply_height<left>(cut.size(p), first, b + j * packed, depth,
+            const int64_t i0 = cut.start(p), height = cut.size(p);
+            const Extent e = extent(i0, height);
+            if (j >= e.columns) continue;
+            const float* first = left == Left::panels ? a + i0 * packed + e.from * height
+                                 : left == Left::rows ? a + i0 * BLOCK + e.from
+                                                      : a + i0 + e.from * BLOCK;
+            multiply_height<left>(height, first, b + j * packed + e.from * NR, e.to - e.from,
                                   [&](int i, int lane, vf sum) { done(i0 + i, j + lane, sum); });
         }
 }

@@ -60,12 +60,8 @@ struct Out {
 
 Out allocate(Dtype dtype, std::initializer_list<int64_t> shape);
 Out allocate(Dtype dtype, const int64_t* shape, int dims);
-inline Out like(const Array& a) {
-    return allocate(a.dtype, a.shape, a.dims);
-}
-inline Out like(const Array& a, Dtype dtype) {
-    return allocate(dtype, a.shape, a.dims);
-}
+inline Out like(const Array& a) { return allocate(a.dtype, a.shape, a.dims); }
+inline Out like(const Array& a, Dtype dtype) { return allocate(dtype, a.shape, a.dims); }
 
 // What a bound function returns: T, or NotImplemented.
 template <class T> struct Maybe {
@@ -95,12 +91,8 @@ inline void require_same_shape(const char* function, const char* a_name, const A
 // Thrown by a function that finds, past its arguments' types, that the reference has to do this.
 struct Unsupported {};
 
-inline bool is_float(const Array& a) {
-    return a.dtype == Dtype::f32 || a.dtype == Dtype::bf16;
-}
-inline bool is_integer(const Array& a) {
-    return a.dtype == Dtype::i32 || a.dtype == Dtype::i64;
-}
+inline bool is_float(const Array& a) { return a.dtype == Dtype::f32 || a.dtype == Dtype::bf16; }
+inline bool is_integer(const Array& a) { return a.dtype == Dtype::i32 || a.dtype == Dtype::i64; }
 
 // Mixtures that native kernels do not cover, integers where floats belong, go to the reference.
 template <class... Arrays> void require_floats(const Arrays&... arrays) {
@@ -132,18 +124,12 @@ template <class F> void run(int64_t work, const F& f) {
 
 // ---- definition ---------------------------------------------------------------------------------
 
-template <class T> Status status_of(const T&) {
-    return Status::ok;
-}
-template <Layout layout> Status status_of(const ArgumentOf<layout>& a) {
-    return a.status;
-}
+template <class T> Status status_of(const T&) { return Status::ok; }
+template <Layout layout> Status status_of(const ArgumentOf<layout>& a) { return a.status; }
 template <Layout layout> Status status_of(const std::optional<ArgumentOf<layout>>& a) {
     return a ? a->status : Status::ok;
 }
-inline Status status_of(const Precision& p) {
-    return p.status;
-}
+inline Status status_of(const Precision& p) { return p.status; }
 
 // m.def for a kernel: NotImplemented comes back when an argument is unsupported. Functions without
 // result return Done().
@@ -163,9 +149,7 @@ void def(nb::module_& m, const char* name, R (*function)(Args...), const Extra&.
         extra...);
 }
 
-inline Array absent_or(const std::optional<In>& a) {
-    return a ? a->array : Array{};
-}
+inline Array absent_or(const std::optional<In>& a) { return a ? a->array : Array{}; }
 
 void initialise_arrays(); // imports NumPy's C API and ml_dtypes
 

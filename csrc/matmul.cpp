@@ -8,8 +8,7 @@ namespace {
 
 constexpr int64_t TINY = 2048; // multiplications not worth packing
 
-// ---- products too small or too narrow for panels
-// ------------------------------------------------
+// ---- products too small or too narrow for panels ------------------------------------------------
 
 float element_at(const Operand& o, int64_t row, int64_t k) {
     const int64_t at = row * o.row_stride + k * o.depth_stride;
@@ -53,21 +52,21 @@ void narrow_product(const Operand& a, const Operand& b, int64_t M, int64_t N, in
         parallel_ranges(N, grain, body);
 }
 
-// ---- choosing
-// -----------------------------------------------------------------------------------
+// ---- choosing -----------------------------------------------------------------------------------
 
 template <class T, class Epilogue>
 void product_as(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
                 const Epilogue& epilogue) {
     if (M == 0 || N == 0) return;
     if (M * N * K <= TINY) return tiny_product<T>(a, b, M, N, K, out, epilogue);
-    if (M <= MAX_DOT_ROWS && b.depth_stride == 1) {
+    const bool narrow_a = a.dtype == Dtype::bf16 || a.round;
+    const bool narrow_b = b.dtype == Dtype::bf16 || b.round;
+    const bool tiles = narrow_a && narrow_b && NarrowKernel::FAST;
+    if (b.depth_stride == 1 && M <= (tiles ? DOT_ROWS : 3 * DOT_ROWS)) {
         if (b.dtype == Dtype::bf16) return narrow_product<bf16, T>(a, b, M, N, K, out, epilogue);
         if (b.round) return narrow_product<rounded, T>(a, b, M, N, K, out, epilogue);
         return narrow_product<float, T>(a, b, M, N, K, out, epilogue);
     }
-    const bool narrow_a = a.dtype == Dtype::bf16 || a.round;
-    const bool narrow_b = b.dtype == Dtype::bf16 || b.round;
     if (narrow_a && narrow_b)
         packed_product<NarrowKernel, T>(a, b, M, N, K, out, epilogue);
     else

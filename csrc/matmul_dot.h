@@ -7,7 +7,7 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int MAX_DOT_ROWS = 8;
+constexpr int DOT_ROWS = 8; // that are computed together
 
 template <class T> inline vf load_first(const T* p, int64_t n) {
     T t[LANES] = {};
@@ -48,14 +48,22 @@ inline void dot_rows(const float* x, const W* w, int64_t w_stride, int64_t K, fl
     for (; j < n; j++) dots<H, 1>(x, w + j * w_stride, w_stride, K, y + j, y_stride);
 }
 
-// y (M, n) = x (M, K) wᵀ, 1 <= M <= H.
-template <class W, int H = MAX_DOT_ROWS>
-inline void dot_product(int64_t M, const float* x, const W* w, int64_t w_stride, int64_t K,
-                        float* y, int64_t y_stride, int64_t n) {
+template <class W, int H = DOT_ROWS>
+inline void dot_group(int64_t M, const float* x, const W* w, int64_t w_stride, int64_t K, float* y,
+                      int64_t y_stride, int64_t n) {
     if constexpr (H > 1) {
-        if (M < H) return dot_product<W, H - 1>(M, x, w, w_stride, K, y, y_stride, n);
+        if (M < H) return dot_group<W, H - 1>(M, x, w, w_stride, K, y, y_stride, n);
     }
     dot_rows<H>(x, w, w_stride, K, y, y_stride, n);
+}
+
+// y (M, n) = x (M, K) wᵀ.
+template <class W>
+inline void dot_product(int64_t M, const float* x, const W* w, int64_t w_stride, int64_t K,
+                        float* y, int64_t y_stride, int64_t n) {
+    for (int64_t i = 0; i < M; i += DOT_ROWS)
+        dot_group(M - i < DOT_ROWS ? M - i : DOT_ROWS, x + i * K, w, w_stride, K, y + i * y_stride,
+                  y_stride, n);
 }
 
 } // namespace

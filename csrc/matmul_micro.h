@@ -119,10 +119,11 @@ void micro(const Block<T>& block, const Epilogue& epilogue) {
 // What Product asks of a micro-kernel; the other one is in matmul_tiles.h.
 template <class Unit_> struct Vectors {
     using Unit = Unit_;
-    static constexpr int HEIGHT = MR;  // of a left panel, at most
-    static constexpr bool EVEN = true; // panels of nearly equal height, none of them padded
-    static constexpr int CHUNK = 1;    // units in one step along the depth
-    struct Session {};                 // what a thread needs while it computes
+    static constexpr int HEIGHT = MR;   // of a left panel, at most
+    static constexpr bool EVEN = true;  // panels of nearly equal height, none of them padded
+    static constexpr bool FAST = false; // at more than the rate of vectors of floats
+    static constexpr int CHUNK = 1;     // units in one step along the depth
+    struct Session {};                  // what a thread needs while it computes
 
     // Whether the left operand's own memory can take the place of a panel.
     static bool reads_in_place(const Operand&, int64_t, int64_t) { return false; }

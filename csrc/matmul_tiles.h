@@ -14,6 +14,7 @@ struct Tiles {
     using Unit = Pairs;
     static constexpr int HEIGHT = 2 * TILE;
     static constexpr bool EVEN = false;
+    static constexpr bool FAST = true;
     static constexpr int CHUNK = TILE;
 
     struct Session {

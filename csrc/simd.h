@@ -45,7 +45,16 @@ static inline vf as_float(vi x) { return (vf)x; }
 static inline vf load(const float* p) { return *(const vf_unaligned*)p; }
 static inline void store(float* p, vf x) { *(vf_unaligned*)p = x; }
 
-static inline vf widen(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }
+// A bfloat16 is the upper half of a float32.
+static inline vf widen(vh h) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)h), 16);
+#elif defined(__AVX2__)
+    return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)h), 16);
+#else
+    return (vf)(__builtin_convertvector(h, vu) << 16);
+#endif
+}
 
 // Round to nearest even; a NaN stays a NaN.
 static inline vh narrow(vf x) {
@@ -54,8 +63,15 @@ static inline vh narrow(vf x) {
 #else
     const vu bits = (vu)x;
     const vu rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    const vu quiet = (bits >> 16) | 0x40;
-    return __builtin_convertvector(x == x ? rounded : quiet, vh);
+    const vu upper = x == x ? rounded : (bits >> 16) | 0x40;
+#if defined(__AVX512F__)
+    return (vh)_mm512_cvtepi32_epi16((__m512i)upper);
+#elif defined(__AVX2__)
+    const __m256i halves = _mm256_packus_epi32((__m256i)upper, (__m256i)upper);
+    return (vh)_mm256_castsi256_si128(_mm256_permute4x64_epi64(halves, 0x08));
+#else
+    return __builtin_convertvector(upper, vh);
+#endif
 #endif
 }
 
