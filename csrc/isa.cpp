@@ -40,9 +40,12 @@ namespace {
 // The names of the features are those of the compiler's flags, and must match
 // CMakeLists.txt.
 #if defined(__x86_64__)
+bool has_f16c() { // which Clang's __builtin_cpu_supports does not know
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
 bool has_avx2() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 bool has_avx512() {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
