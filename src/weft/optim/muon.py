@@ -102,8 +102,8 @@ def orthogonalised(
 
 
 def _rounded(x: Any) -> Array:
-    return np.ascontiguousarray(np.asarray(x).astype(ml_dtypes.bfloat16))
+    return active.cast(np.ascontiguousarray(x), ml_dtypes.bfloat16)
 
 
 def _wide(x: Array) -> Array:
-    return x.astype(np.float32)
+    return active.cast(x, np.float32)

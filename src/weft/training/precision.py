@@ -15,6 +15,7 @@ from weft.autograd import autocast
 from weft.kernels import active
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+BFLOAT16_ISAS = ("avx512_bf16", "amx")  # those with products of their own; others widen first
 
 
 def resolve(precision: str) -> str:
@@ -26,8 +27,7 @@ def resolve(precision: str) -> str:
 
 def multiplies_bfloat16() -> bool:
     """Whether the native kernels run on an instruction set that has bfloat16 products."""
-    native = active.native
-    return native is not None and "bf16" in native.isa()
+    return active.native is not None and active.native.isa() in BFLOAT16_ISAS
 
 
 def dtype_of(precision: str) -> Any:
