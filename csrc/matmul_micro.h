@@ -71,21 +71,40 @@ inline vf load_some(const float* p, int64_t n) {
     return n >= LANES ? load(p) : n > 0 ? load(p, n) : zero();
 }
 
-// Row i of the block.
+// 2 * LANES neighbours at once.
+inline void store_pair(bf16* p, vf x, vf y) {
+#if defined(__AVX512BF16__)
+    _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x));
+#else
+    store(p, x), store(p + LANES, y);
+#endif
+}
+
+// Row i of the block's finished sums.
 template <class T, class Epilogue>
-inline void finish(const Block<T>& block, int64_t i, const vf (&sums)[VECTORS],
-                   const Epilogue& epilogue) {
-#pragma GCC unroll 4
-    for (int j = 0; j < VECTORS; j++) {
-        const int64_t n = block.columns - j * LANES;
-        float* partial = block.partial + i * block.partial_stride + j * LANES;
-        const vf sum = block.first ? sums[j] : sums[j] + load_some(partial, n);
-        if (!block.last)
-            store_some(partial, sum, n);
-        else
-            store_some(block.out + i * block.out_stride + j * LANES,
-                       epilogue(sum, block.column + j * LANES), n);
+inline void store_finished(const Block<T>& block, int64_t i, const vf (&sums)[VECTORS],
+                           const Epilogue& epilogue) {
+    if constexpr (sizeof(T) == 2 && VECTORS == 2) {
+        if (block.columns >= NR)
+            return store_pair(block.out + i * block.out_stride, epilogue(sums[0], block.column),
+                              epilogue(sums[1], block.column + LANES));
     }
+#pragma GCC unroll 4
+    for (int j = 0; j < VECTORS; j++)
+        store_some(block.out + i * block.out_stride + j * LANES,
+                   epilogue(sums[j], block.column + j * LANES), block.columns - j * LANES);
+}
+
+template <class T, class Epilogue>
+inline void finish(const Block<T>& block, int64_t i, vf (&sums)[VECTORS],
+                   const Epilogue& epilogue) {
+    float* partial = block.partial + i * block.partial_stride;
+    if (!block.first)
+        for (int j = 0; j < VECTORS; j++)
+            sums[j] = sums[j] + load_some(partial + j * LANES, block.columns - j * LANES);
+    if (block.last) return store_finished(block, i, sums, epilogue);
+    for (int j = 0; j < VECTORS; j++)
+        store_some(partial + j * LANES, sums[j], block.columns - j * LANES);
 }
 
 // sums (H, NR) += left (H, units) right (units, NR). Element (i, u) of the left
@@ -119,11 +138,13 @@ void micro(const Block<T>& block, const Epilogue& epilogue) {
 // What Product asks of a micro-kernel; the other one is in matmul_tiles.h.
 template <class Unit_> struct Vectors {
     using Unit = Unit_;
-    static constexpr int HEIGHT = MR;   // of a left panel, at most
-    static constexpr bool EVEN = true;  // panels of nearly equal height, none of them padded
-    static constexpr bool FAST = false; // at more than the rate of vectors of floats
-    static constexpr int CHUNK = 1;     // units in one step along the depth
-    struct Session {};                  // what a thread needs while it computes
+    static constexpr int HEIGHT = MR;       // of a left panel, at most
+    static constexpr bool EVEN = true;      // panels of nearly equal height, none of them padded
+    static constexpr bool FAST = false;     // at more than the rate of vectors of floats
+    static constexpr int CHUNK = 1;         // units in one step along the depth
+    static constexpr int DEPTH_BLOCK = 256; // units: a right panel of 32 KB stays in the L1 cache
+    static constexpr int TILE_LEFT = 112,
+                         TILE_RIGHT = 256; // rows, columns of a tile: it stays in L2
 
     // Whether the left operand's own memory can take the place of a panel.
     static bool reads_in_place(const Operand&, int64_t, int64_t) { return false; }
@@ -133,13 +154,18 @@ template <class Unit_> struct Vectors {
         pack_panel<Unit>(o, row, rows, begin, depth, to, rows);
     }
 
-    template <int H = MR, class T, class Epilogue>
-    static void run(int64_t height, const Block<T>& block, const Epilogue& epilogue) {
-        if constexpr (H > 1) {
-            if (height < H) return run<H - 1>(height, block, epilogue);
+    // What a thread needs while it computes.
+    template <class T, class Epilogue> struct Session {
+        const Epilogue& epilogue;
+        explicit Session(const Epilogue& epilogue) : epilogue(epilogue) {}
+
+        template <int H = MR> void run(int64_t height, const Block<T>& block) const {
+            if constexpr (H > 1) {
+                if (height < H) return run<H - 1>(height, block);
+            }
+            micro<Unit, H>(block, epilogue);
         }
-        micro<Unit, H>(block, epilogue);
-    }
+    };
 };
 
 } // namespace

@@ -8,9 +8,6 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int64_t DEPTH_BLOCK = 256; // units: a right panel of 32 KB stays in the L1 cache
-constexpr int64_t TILE_LEFT = 112,
-                  TILE_RIGHT = 256;        // rows and columns in a tile: it stays in L2
 constexpr int64_t MIN_TILES = 16;          // smaller tiles rather than fewer
 constexpr int64_t PACKED_LIMIT = 32 << 20; // units of one operand packed at a time
 constexpr int64_t SMALL = 2 << 20;         // multiplications not worth waking other threads for
@@ -30,7 +27,7 @@ template <class Kernel, class T, class Epilogue> class Product {
             int64_t first_row, int64_t first_column, const Epilogue& epilogue)
         : a(a), b(b), K(K), N(N), first_row(first_row), first_column(first_column), out(out),
           epilogue(epilogue), left(M, Kernel::HEIGHT, Kernel::EVEN), right(ceil_div(N, NR)),
-          depth(ceil_div(K, STEP), DEPTH_BLOCK / Kernel::CHUNK),
+          depth(ceil_div(K, STEP), Kernel::DEPTH_BLOCK / Kernel::CHUNK),
           height(Kernel::EVEN ? M : left.count * Kernel::HEIGHT),
           packed_a(height * depth.n * Kernel::CHUNK),
           packed_b(right * NR * depth.n * Kernel::CHUNK) {
@@ -84,14 +81,14 @@ template <class Kernel, class T, class Epilogue> class Product {
     }
 
     void tile(int64_t index) {
-        [[maybe_unused]] typename Kernel::Session session;
+        typename Kernel::template Session<T, Epilogue> session(epilogue);
         const int64_t across = ceil_div(right, tile_right);
         const int64_t i0 = index / across * tile_left, i1 = least(i0 + tile_left, left.count);
         const int64_t j0 = index % across * tile_right, j1 = least(j0 + tile_right, right);
         const int64_t top = left.start(i0), width = (j1 - j0) * NR;
-        // Unfinished sums wait in the output itself if it is float32.
-        const bool waits = depth.count > 1 && sizeof(T) != sizeof(float);
-        Scratch<float> sums(waits ? (left.start(i1 - 1) + left.size(i1 - 1) - top) * width : 1);
+        // Unfinished sums wait in the output itself if it is float32 and the kernel can do that.
+        const bool waits = depth.count > 1 && (!Kernel::EVEN || sizeof(T) != sizeof(float));
+        Scratch<float> sums(waits ? (left.start(i1 - 1) + Kernel::HEIGHT - top) * width : 1);
         for (int64_t d = 0; d < depth.count; d++)
             for (int64_t j = j0; j < j1; j++)
                 for (int64_t i = i0; i < i1; i++) {
@@ -100,7 +97,7 @@ template <class Kernel, class T, class Epilogue> class Product {
                         block.partial = sums + (left.start(i) - top) * width + (j - j0) * NR;
                         block.partial_stride = width;
                     }
-                    Kernel::run(left.size(i), block, epilogue);
+                    session.run(left.size(i), block);
                 }
     }
 
@@ -132,7 +129,8 @@ template <class Kernel, class T, class Epilogue> class Product {
     int64_t right;  // number of right panels
     Cut depth;      // in chunks
     int64_t height; // rows of all left panels
-    int64_t tile_left = ceil_div(TILE_LEFT, Kernel::HEIGHT), tile_right = ceil_div(TILE_RIGHT, NR);
+    int64_t tile_left = ceil_div(Kernel::TILE_LEFT, Kernel::HEIGHT),
+            tile_right = ceil_div(Kernel::TILE_RIGHT, NR);
     Scratch<int32_t> packed_a, packed_b;
 };
 

@@ -16,18 +16,48 @@ struct Tiles {
     static constexpr bool EVEN = false;
     static constexpr bool FAST = true;
     static constexpr int CHUNK = TILE;
+    static constexpr int DEPTH_BLOCK = 1024; // units; panels of 128 KB come from the L2 cache
+    static constexpr int TILE_LEFT = 128, TILE_RIGHT = 512;
 
-    struct Session {
-        Session() {
-            struct alignas(64) {
-                uint8_t palette = 1, start_row = 0, reserved[14] = {};
-                uint16_t row_bytes[16] = {};
-                uint8_t rows[16] = {};
-            } shape;
-            for (int i = 0; i < 8; i++) shape.row_bytes[i] = 4 * TILE, shape.rows[i] = TILE;
-            _tile_loadconfig(&shape);
+    // While it computes, a thread has the tiles' shapes set up, and the sums of the block before
+    // wait to be stored: that is done while the tiles are busy with the next block.
+    template <class T, class Epilogue> class Session {
+      public:
+        explicit Session(const Epilogue& epilogue) : epilogue(epilogue) { configure(); }
+        ~Session() {
+            finish();
+            _tile_release();
         }
-        ~Session() { _tile_release(); }
+        Session(const Session&) = delete;
+        Session& operator=(const Session&) = delete;
+
+        void run(int64_t height, const Block<T>& block) {
+            float* to = block.last ? sums[turn][0] : block.partial;
+            const int64_t stride = block.last ? NR : block.partial_stride;
+            if (height > TILE)
+                multiply<2>(block, to, stride);
+            else
+                multiply<1>(block, to, stride);
+            if (!block.last) return;
+            finish();
+            waiting = block, waiting_height = height;
+            turn = 1 - turn;
+        }
+
+      private:
+        void finish() { // the block that waits, if any, whose sums are those of the other turn
+            for (int64_t i = 0; i < waiting_height; i++) {
+                const float* from = sums[1 - turn][i];
+                const vf row[VECTORS] = {load(from), load(from + LANES)};
+                store_finished(waiting, i, row, epilogue);
+            }
+        }
+
+        const Epilogue& epilogue;
+        Block<T> waiting;
+        int64_t waiting_height = 0;
+        int turn = 0;
+        alignas(64) float sums[2][HEIGHT][NR];
     };
 
     static bool reads_in_place(const Operand& o, int64_t rows, int64_t depth) {
@@ -46,17 +76,14 @@ struct Tiles {
             pack_typed<float>(o, row, rows, begin, depth, to);
     }
 
-    template <class T, class Epilogue>
-    static void run(int64_t height, const Block<T>& block, const Epilogue& epilogue) {
-        alignas(64) float sums[HEIGHT][NR];
-        if (height > TILE)
-            multiply<2>(block, sums[0]);
-        else
-            multiply<1>(block, sums[0]);
-        for (int64_t i = 0; i < height; i++) {
-            const vf row[VECTORS] = {load(sums[i]), load(sums[i] + LANES)};
-            finish(block, i, row, epilogue);
-        }
+    static void configure() {
+        struct alignas(64) {
+            uint8_t palette = 1, start_row = 0, reserved[14] = {};
+            uint16_t row_bytes[16] = {};
+            uint8_t rows[16] = {};
+        } shape;
+        for (int i = 0; i < 8; i++) shape.row_bytes[i] = 4 * TILE, shape.rows[i] = TILE;
+        _tile_loadconfig(&shape);
     }
 
   private:
@@ -96,13 +123,11 @@ struct Tiles {
         transpose(v);
     }
 
-    template <int ROWS, class T> static void multiply(const Block<T>& block, float* sums) {
+    template <int ROWS, class T>
+    static void multiply(const Block<T>& block, float* to, int64_t to_stride) {
         const int32_t *a = block.a, *b = block.b;
         const int64_t stride = block.a_row * 4, below = block.a_row * TILE;
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
+        start<ROWS>(block);
         for (int64_t u = 0; u < block.units; u += TILE) {
             _tile_loadd(6, b, NR * 4);
             _tile_loadd(4, a, stride);
@@ -116,11 +141,30 @@ struct Tiles {
             }
             a += block.a_chunk, b += TILE * NR;
         }
-        _tile_stored(0, sums, NR * 4);
-        _tile_stored(1, sums + TILE, NR * 4);
+        _tile_stored(0, to, to_stride * 4);
+        _tile_stored(1, to + TILE, to_stride * 4);
         if constexpr (ROWS == 2) {
-            _tile_stored(2, sums + TILE * NR, NR * 4);
-            _tile_stored(3, sums + TILE * NR + TILE, NR * 4);
+            _tile_stored(2, to + TILE * to_stride, to_stride * 4);
+            _tile_stored(3, to + TILE * to_stride + TILE, to_stride * 4);
+        }
+    }
+
+    // The sums so far.
+    template <int ROWS, class T> static void start(const Block<T>& block) {
+        if (block.first) {
+            _tile_zero(0);
+            _tile_zero(1);
+            _tile_zero(2);
+            _tile_zero(3);
+            return;
+        }
+        const float* from = block.partial;
+        const int64_t stride = block.partial_stride;
+        _tile_loadd(0, from, stride * 4);
+        _tile_loadd(1, from + TILE, stride * 4);
+        if constexpr (ROWS == 2) {
+            _tile_loadd(2, from + TILE * stride, stride * 4);
+            _tile_loadd(3, from + TILE * stride + TILE, stride * 4);
         }
     }
 };

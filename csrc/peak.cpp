@@ -48,13 +48,14 @@ template <class Unit> double round_of_products() {
 #if defined(__AMX_BF16__)
 template <> double round_of_products<Pairs>() {
     constexpr int STEPS = 2048;
-    const Tiles::Session session;
+    Tiles::configure();
     for (int i = 0; i < STEPS; i++) {
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
     }
+    _tile_release();
     return 2.0 * STEPS * 4 * TILE * TILE * 2 * TILE;
 }
 #endif
