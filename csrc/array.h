@@ -28,9 +28,7 @@ static inline int64_t dtype_bytes(Dtype dtype) {
 }
 
 // Length of axis i; negative i counts from the last axis, as in NumPy.
-static inline int64_t axis(const Array& a, int i) {
-    return a.shape[i < 0 ? a.dims + i : i];
-}
+static inline int64_t axis(const Array& a, int i) { return a.shape[i < 0 ? a.dims + i : i]; }
 
 // Number of rows when the last axis is taken as one row: (..., C) -> N.
 static inline int64_t rows(const Array& a) {
@@ -39,8 +37,6 @@ static inline int64_t rows(const Array& a) {
     return n;
 }
 
-template <class T> static inline T* data(const Array& a) {
-    return static_cast<T*>(a.data);
-}
+template <class T> static inline T* data(const Array& a) { return static_cast<T*>(a.data); }
 
 } // namespace weft

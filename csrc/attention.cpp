@@ -102,7 +102,9 @@ class Strip {
         float* out = sums + r * width;
         multiply<Left::rows>(
             weights, m, values, D, packed,
-            [&](int64_t row, int64_t rows) { return Extent{D, 0, keys_of(row, rows)}; },
+            [&](int64_t, int64_t) {
+                return Extent{D, 0, n};
+            }, // a hidden NaN counts, as in the definition
             [&](int64_t row, int64_t d, vf s) {
                 float* p = out + row * width + d;
                 store(p, fma(load(p), splat(correction[row]), s));

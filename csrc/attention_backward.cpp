@@ -102,13 +102,10 @@ class KeyHead {
             q_left, m, k_by_time + j * D, n, D, scores,
             [&](int64_t row, int64_t c, vf s) { store(weights + row * BLOCK + c, s * f.scale); });
         multiply<Left::panels>(
-            dy_left, m, v_by_time + j * D, n, D, scores,
+            dy_left, m, v_by_time + j * D, n, D, [&](int64_t, int64_t) { return Extent{n, 0, D}; },
             [&](int64_t row, int64_t c, vf s) { store(gradients + row * BLOCK + c, s); });
         for (int64_t r = 0; r < m; r++) differentiate(r, h, i + r, j, n);
-        auto queries = [&](int64_t key, int64_t) { // from the first one that sees this key
-            const int64_t first = f.causal ? j + key - (f.seen(i) - 1) : 0;
-            return Extent{D, first > 0 ? first : 0, m};
-        };
+        auto queries = [&](int64_t, int64_t) { return Extent{D, 0, m}; };
         multiply<Left::columns>(
             weights, n, dy_right, D, m, queries,
             [&](int64_t key, int64_t d, vf s) { add_to(dv + (j + key) * width + d, s); });
@@ -117,7 +114,7 @@ class KeyHead {
             [&](int64_t key, int64_t d, vf s) { add_to(dk + (j + key) * width + d, s); });
         multiply<Left::rows>(
             gradients, m, k_by_size + j * width, D, packed,
-            [&](int64_t row, int64_t rows) { return Extent{D, 0, keys_of(row, rows)}; },
+            [&](int64_t, int64_t) { return Extent{D, 0, n}; },
             [&](int64_t row, int64_t d, vf s) { add_to(dq + row * width + d, s); });
     }
 
@@ -135,8 +132,7 @@ class KeyHead {
             const vf weight = exp(load(p + c) - log_total);
             const vf keep = drops ? load(mask + c) : splat(1.0f);
             store(p + c, weight * keep);
-            const vf gradient = weight * (load(g + c) * keep - delta[r]) * f.scale;
-            store(g + c, weight > 0 ? gradient : zero()); // where nothing is seen, g was not set
+            store(g + c, weight * (load(g + c) * keep - delta[r]) * f.scale);
         }
     }
 

@@ -39,9 +39,7 @@ int class_of(size_t bytes) {
     return 4 * (top - 8) + int(((bytes - 1) >> (top - 2)) & 3) + 1;
 }
 
-size_t class_bytes(int c) {
-    return (size_t(4 + c % 4) << (c / 4)) * (SMALLEST / 4);
-}
+size_t class_bytes(int c) { return (size_t(4 + c % 4) << (c / 4)) * (SMALLEST / 4); }
 
 size_t physical_memory() {
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);

@@ -25,9 +25,7 @@ static inline vd multiply_low(vd a, vd b) {
 #endif
 }
 
-static inline vd splat_word(uint32_t x) {
-    return uint64_t(x) - vd{};
-}
+static inline vd splat_word(uint32_t x) { return uint64_t(x) - vd{}; }
 
 // out[0 .. PHILOX_WORDS) = the words of PHILOX_BLOCKS blocks from `block` on. The upper halves of
 // the lanes hold rubbish between rounds; only low halves are ever used.
@@ -73,8 +71,6 @@ static inline void philox_fill(uint64_t key, uint64_t start, int64_t n, uint32_t
 }
 
 // An element is dropped when its word is below this: floor(p 2^32), p in [0, 1).
-static inline uint32_t dropout_threshold(double p) {
-    return uint32_t(p * 4294967296.0);
-}
+static inline uint32_t dropout_threshold(double p) { return uint32_t(p * 4294967296.0); }
 
 } // namespace weft::WEFT_ISA

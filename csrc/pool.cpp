@@ -162,25 +162,19 @@ int num_threads() {
     return n;
 }
 
-void set_num_threads(int n) {
-    threads.store(n);
-}
+void set_num_threads(int n) { threads.store(n); }
 
 #if defined(__SSE2__)
 FlushSubnormals::FlushSubnormals() : saved(_mm_getcsr()) {
     _mm_setcsr((unsigned)saved | 0x8040); // FTZ, DAZ
 }
-FlushSubnormals::~FlushSubnormals() {
-    _mm_setcsr((unsigned)saved);
-}
+FlushSubnormals::~FlushSubnormals() { _mm_setcsr((unsigned)saved); }
 #elif defined(__aarch64__)
 FlushSubnormals::FlushSubnormals() {
     asm volatile("mrs %0, fpcr" : "=r"(saved));
     asm volatile("msr fpcr, %0" ::"r"(saved | (1 << 24))); // FZ
 }
-FlushSubnormals::~FlushSubnormals() {
-    asm volatile("msr fpcr, %0" ::"r"(saved));
-}
+FlushSubnormals::~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(saved)); }
 #else
 FlushSubnormals::FlushSubnormals() : saved(0) {}
 FlushSubnormals::~FlushSubnormals() {}
