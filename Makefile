@@ -11,9 +11,11 @@ PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 .PHONY: demo build test test-slow test-reference lint format stub clean
 
 demo: build
-	$(PY) -m weft train stories --out runs/demo --overwrite --minutes 1
+	$(PY) -m weft train stories --out runs/demo --overwrite --minutes 1 --tokenizer bpe \
+		--vocab-size 2048 --arch llama --n-layer 3 --n-head 3 --n-embd 192 --block-size 192 \
+		--batch-size 6 --learning-rate 0.004
 	@echo
-	$(PY) -m weft generate runs/demo --max-tokens 600 --seed 1
+	$(PY) -m weft generate runs/demo --max-tokens 190 --temperature 0.7 --seed 1
 	@echo
 	@echo 'Next:  .venv/bin/python -m weft generate runs/demo "Once upon a time" --seed 2'
 	@echo '       .venv/bin/python -m weft info runs/demo'
