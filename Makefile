@@ -15,9 +15,9 @@ demo: build
 		--vocab-size 2048 --arch llama --n-layer 3 --n-head 3 --n-embd 192 --block-size 192 \
 		--batch-size 6 --learning-rate 0.004
 	@echo
-	$(PY) -m weft generate runs/demo --max-tokens 190 --temperature 0.7 --seed 1
+	$(PY) -m weft generate runs/demo "Once upon a time" --max-tokens 180 --temperature 0.7 --seed 1
 	@echo
-	@echo 'Next:  .venv/bin/python -m weft generate runs/demo "Once upon a time" --seed 2'
+	@echo 'Next:  .venv/bin/python -m weft generate runs/demo "One windy morning" --seed 2'
 	@echo '       .venv/bin/python -m weft info runs/demo'
 	@echo '       .venv/bin/python -m weft train YOUR_TEXT.txt --minutes 10'
 
