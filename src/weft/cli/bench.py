@@ -163,6 +163,7 @@ def run_kernels(options: Kernels) -> None:
         for r in rows
     ]  # fmt: skip
     output.result(output.table([titles, *shown], "llrrlr"))
+    output.note("GB/s above 100 %: the arrays stay in the cache, the peak is that of the memory")
 
 
 def _kernel_row(result: Any, peaks: dict[str, float | None]) -> dict[str, Any]:
