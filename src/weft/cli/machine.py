@@ -79,7 +79,7 @@ def usable_processors() -> int:
 
 def dependencies() -> dict[str, str | None]:
     """Version of each run-time dependency; None if it is missing."""
-    names = ("numpy", "ml_dtypes", "safetensors", "regex", "tyro", "rich", "platformdirs")
+    names = ("numpy", "ml_dtypes", "regex", "tyro", "rich", "platformdirs", "tomli_w")
     return {name: _version(name) for name in (*names, "tomli_w")}
 
 
