@@ -10,6 +10,7 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace weft {
 
@@ -39,8 +40,20 @@ using In = ArgumentOf<Layout::contiguous>;     // copied unless contiguous
 using Strided = ArgumentOf<Layout::last_axis>; // copied unless the last axis is contiguous
 using InOut = ArgumentOf<Layout::in_place>;    // must be contiguous and writable: else ValueError
 
+// A list or tuple of arrays as argument.
+template <Layout layout> struct ArgumentsOf {
+    std::vector<Argument> items;
+    Status status = Status::ok;
+};
+
+using Ins = ArgumentsOf<Layout::contiguous>;
+using InOuts = ArgumentsOf<Layout::in_place>;
+
 // False when it is no NumPy array.
 bool convert(PyObject* object, Layout layout, Argument& out) noexcept;
+
+// False when it is no list or tuple of NumPy arrays; `status` is that of the first that is not ok.
+bool convert(PyObject* object, Layout layout, std::vector<Argument>& out, Status& status) noexcept;
 
 // A floating dtype as argument: np.float32, np.dtype("float32"), ml_dtypes.bfloat16.
 struct Precision {
@@ -129,6 +142,10 @@ template <Layout layout> Status status_of(const ArgumentOf<layout>& a) { return 
 template <Layout layout> Status status_of(const std::optional<ArgumentOf<layout>>& a) {
     return a ? a->status : Status::ok;
 }
+template <Layout layout> Status status_of(const ArgumentsOf<layout>& a) { return a.status; }
+template <Layout layout> Status status_of(const std::optional<ArgumentsOf<layout>>& a) {
+    return a ? a->status : Status::ok;
+}
 inline Status status_of(const Precision& p) { return p.status; }
 
 // m.def for a kernel: NotImplemented comes back when an argument is unsupported. Functions without
@@ -163,6 +180,14 @@ template <weft::Layout layout> struct type_caster<weft::ArgumentOf<layout>> {
     NB_TYPE_CASTER(weft::ArgumentOf<layout>, const_name("numpy.typing.NDArray[typing.Any]"))
     bool from_python(handle source, uint32_t, cleanup_list*) noexcept {
         return weft::convert(source.ptr(), layout, value);
+    }
+};
+
+template <weft::Layout layout> struct type_caster<weft::ArgumentsOf<layout>> {
+    NB_TYPE_CASTER(weft::ArgumentsOf<layout>,
+                   const_name("collections.abc.Sequence[numpy.typing.NDArray[typing.Any]]"))
+    bool from_python(handle source, uint32_t, cleanup_list*) noexcept {
+        return weft::convert(source.ptr(), layout, value.items, value.status);
     }
 };
 

@@ -129,6 +129,21 @@ bool convert(PyObject* object, Layout layout, Argument& out) noexcept {
     return true;
 }
 
+bool convert(PyObject* object, Layout layout, std::vector<Argument>& out, Status& status) noexcept {
+    const bool list = PyList_Check(object);
+    if (!list && !PyTuple_Check(object)) return false;
+    const Py_ssize_t count = PySequence_Fast_GET_SIZE(object);
+    out.clear();
+    out.resize(size_t(count));
+    status = Status::ok;
+    for (Py_ssize_t i = 0; i < count && status == Status::ok; i++) {
+        Argument& item = out[size_t(i)];
+        if (!convert(PySequence_Fast_GET_ITEM(object, i), layout, item)) return false;
+        status = item.status;
+    }
+    return true;
+}
+
 bool convert(PyObject* object, Precision& out) noexcept {
     PyArray_Descr* descr = nullptr;
     if (!PyArray_DescrConverter(object, &descr)) return PyErr_Clear(), false;

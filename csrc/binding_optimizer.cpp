@@ -1,61 +1,120 @@
 // optimizer.cpp for Python.
 #include "binding.h"
 #include <math.h>
+#include <vector>
 
 namespace weft {
 namespace {
 
-// float32, or else the reference: which takes float64, and says so of anything else.
-template <class... Arrays>
-void require_parameters(const char* function, const Array& p, const Arrays&... others) {
-    if (p.dtype != Dtype::f32 || ((others.dtype != Dtype::f32) || ...)) throw Unsupported();
-    (require_same_shape(function, "p", p, "another array", others), ...);
+// The lists of a call as its kernel takes them; all arrays float32, or else the reference: which
+// takes float64, and says so of anything else.
+class Columns {
+  public:
+    explicit Columns(const char* function) : function(function) {}
+
+    template <class List> void add(const char* name, const List& list) {
+        if (columns == 0) begin(list);
+        if (list.items.size() != size_t(lists.count))
+            fail(PyExc_ValueError, "%s: %zu arrays p, %zu arrays %s", function, size_t(lists.count),
+                 list.items.size(), name);
+        std::vector<float*>& column = pointers[columns];
+        column.reserve(list.items.size());
+        for (size_t i = 0; i < list.items.size(); i++) {
+            const Array& array = list.items[i];
+            if (array.dtype != Dtype::f32) throw Unsupported();
+            require_same_shape(function, "p", *first[i], name, array);
+            column.push_back(data<float>(array));
+        }
+        lists.arrays[columns++] = column.data();
+    }
+
+    operator const Lists&() const { return lists; }
+    int64_t size() const { return lists.count ? ends.back() : 0; }
+
+  private:
+    template <class List> void begin(const List& list) {
+        int64_t end = 0;
+        for (const Argument& item : list.items) {
+            first.push_back(&item.array);
+            ends.push_back(end += item.array.size);
+        }
+        lists.count = int64_t(ends.size());
+        lists.ends = ends.data();
+    }
+
+    const char* function;
+    int columns = 0;
+    std::vector<const Array*> first;
+    std::vector<int64_t> ends;
+    std::vector<float*> pointers[4];
+    Lists lists = {};
+};
+
+// Adds one to each step, and returns 1 - beta1^step and 1 - beta2^step of each.
+std::vector<double> count(const InOuts& steps, size_t arrays, double beta1, double beta2) {
+    if (steps.items.size() != arrays)
+        fail(PyExc_ValueError, "adam_step: %zu arrays p, %zu steps", arrays, steps.items.size());
+    for (const Argument& step : steps.items) {
+        if (!step.is(Dtype::f32)) throw Unsupported();
+        if (step->size != 1) fail(PyExc_ValueError, "adam_step: a step must be one number");
+    }
+    std::vector<double> corrections;
+    corrections.reserve(2 * arrays);
+    for (const Argument& step : steps.items) {
+        const double n = *data<float>(step) += 1;
+        corrections.push_back(1 - pow(beta1, n));
+        corrections.push_back(1 - pow(beta2, n));
+    }
+    return corrections;
 }
 
-Done adam_step(const InOut& p, const In& g, const InOut& m, const InOut& v, double lr, double beta1,
-               double beta2, double eps, double weight_decay, int64_t step, bool decoupled) {
-    require_parameters("adam_step", p.array, g.array, m.array, v.array);
-    if (step < 1)
-        fail(PyExc_ValueError, "adam_step: step is %lld; steps count from 1", (long long)step);
-    const double correction1 = 1 - pow(beta1, double(step));
-    const double correction2 = 1 - pow(beta2, double(step));
-    run(p->size, [&] {
-        kernels().adam_step(
-            p, g, m, v, {lr, beta1, beta2, eps, weight_decay, correction1, correction2, decoupled});
+Done adam_step(const InOuts& p, const Ins& g, const InOuts& m, const InOuts& v, const InOuts& steps,
+               double scale, double lr, double beta1, double beta2, double eps, double weight_decay,
+               bool decoupled) {
+    Columns columns("adam_step");
+    columns.add("p", p), columns.add("g", g), columns.add("m", m), columns.add("v", v);
+    const std::vector<double> corrections = count(steps, p.items.size(), beta1, beta2);
+    run(columns.size(), [&] {
+        kernels().adam_step(columns, corrections.data(),
+                            {scale, lr, beta1, beta2, eps, weight_decay, decoupled});
     });
     return Done();
 }
 
-Done sgd_step(const InOut& p, const In& g, std::optional<InOut> buf, double lr, double momentum,
-              double dampening, double weight_decay, bool nesterov, bool first) {
-    require_parameters("sgd_step", p.array, g.array);
-    if (buf) require_parameters("sgd_step", p.array, buf->array);
-    run(p->size, [&] {
-        kernels().sgd_step(p, g, buf ? buf->array : Array{},
-                           {lr, momentum, dampening, weight_decay, nesterov, first});
+Done sgd_step(const InOuts& p, const Ins& g, const std::optional<InOuts>& buf, double scale,
+              double lr, double momentum, double dampening, double weight_decay, bool nesterov,
+              bool first) {
+    Columns columns("sgd_step");
+    columns.add("p", p), columns.add("g", g);
+    if (buf) columns.add("buf", *buf);
+    run(columns.size(), [&] {
+        kernels().sgd_step(columns,
+                           {scale, lr, momentum, dampening, weight_decay, nesterov, first});
     });
     return Done();
 }
 
-double sum_of_squares(const In& x) {
-    if (!x.is(Dtype::f32)) throw Unsupported();
-    Section section(x->size);
-    return kernels().sum_of_squares(x);
+double sum_of_squares(const Ins& x) {
+    Columns columns("sum_of_squares");
+    columns.add("x", x);
+    Section section(columns.size());
+    return kernels().sum_of_squares(columns);
 }
 
-Done scale_(const InOut& x, double s) {
-    if (!x.is(Dtype::f32)) throw Unsupported();
-    run(x->size, [&] { kernels().scale_(x, float(s)); });
+Done scale_(const InOuts& x, double s) {
+    Columns columns("scale_");
+    columns.add("x", x);
+    run(columns.size(), [&] { kernels().scale_(columns, float(s)); });
     return Done();
 }
 
 } // namespace
 
 void bind_optimizer(nb::module_& m) {
-    def(m, "adam_step", &adam_step, "p"_a, "g"_a, "m"_a, "v"_a, "lr"_a, "beta1"_a, "beta2"_a,
-        "eps"_a, "weight_decay"_a, "step"_a, "decoupled"_a);
-    def(m, "sgd_step", &sgd_step, "p"_a, "g"_a, "buf"_a.none(), "lr"_a, "momentum"_a, "dampening"_a,
-        "weight_decay"_a, "nesterov"_a, "first"_a);
+    def(m, "adam_step", &adam_step, "p"_a, "g"_a, "m"_a, "v"_a, "steps"_a, "scale"_a, "lr"_a,
+        "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "decoupled"_a);
+    def(m, "sgd_step", &sgd_step, "p"_a, "g"_a, "buf"_a.none(), "scale"_a, "lr"_a, "momentum"_a,
+        "dampening"_a, "weight_decay"_a, "nesterov"_a, "first"_a);
     def(m, "sum_of_squares", &sum_of_squares, "x"_a);
     def(m, "scale_", &scale_, "x"_a, "s"_a);
 }

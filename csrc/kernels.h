@@ -85,26 +85,33 @@
     KERNEL(cross_entropy_backward, void(const Array& dlosses, const Array& logits, \
                                         const Array& targets, const Array& lse, \
                                         int64_t ignore_index, const Array& dlogits)) \
-    /* optimizer.cpp: float32, of one shape; all but g change in place; buffer may be absent */ \
-    KERNEL(adam_step, void(const Array& p, const Array& g, const Array& m, const Array& v, \
-                           const AdamStep& step)) \
-    KERNEL(sgd_step, void(const Array& p, const Array& g, const Array& buffer, \
-                          const SgdStep& step)) \
-    KERNEL(sum_of_squares, double(const Array& x)) \
-    KERNEL(scale_, void(const Array& x, float factor))
+    /* optimizer.cpp: float32; the lists are p, g, m, v and p, g, buffers (these may be absent); */ \
+    /* all but g change in place; corrections are 1 - beta1^step, 1 - beta2^step of each array */ \
+    KERNEL(adam_step, void(const Lists& lists, const double* corrections, const AdamStep& step)) \
+    KERNEL(sgd_step, void(const Lists& lists, const SgdStep& step)) \
+    KERNEL(sum_of_squares, double(const Lists& x)) \
+    KERNEL(scale_, void(const Lists& x, float factor))
 // clang-format on
 
 namespace weft {
 
 enum class Peak { float32, bfloat16, memory };
 
+// Lists of float32 arrays that are walked side by side: the i-th arrays of all have one size.
+struct Lists {
+    int64_t count;           // of arrays in each list
+    const int64_t* ends;     // of each array, in the concatenation of its list
+    float* const* arrays[4]; // null where a list is absent
+};
+
 struct AdamStep {
+    double scale; // of the gradient
     double lr, beta1, beta2, eps, weight_decay;
-    double correction1, correction2; // 1 - beta^step
-    bool decoupled;                  // AdamW
+    bool decoupled; // AdamW
 };
 
 struct SgdStep {
+    double scale; // of the gradient
     double lr, momentum, dampening, weight_decay;
     bool nesterov, first;
 };

@@ -282,34 +282,35 @@ def cross_entropy_backward(
 
 
 def adam_step(
-    p: Array, g: Array, m: Array, v: Array,
-    lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
-    step: int, decoupled: bool,
-) -> tuple[Array, Array, Array]:  # fmt: skip
+    p: Array, g: Array, m: Array, v: Array, steps: Array,
+    scale: float, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
+    decoupled: bool,
+) -> tuple[Array, ...]:  # fmt: skip
+    """The first row and the others are two arrays, each with its own step."""
     penalty = 0 if decoupled else weight_decay
-    grad = np.abs(g) + penalty * np.abs(p)
-    m_error = 5 * (np.abs(m) + (1 - beta1) * grad)
+    grad = np.abs(scale * g) + penalty * np.abs(p)
+    m_error = 7 * (np.abs(m) + (1 - beta1) * grad)  # roundings of scale and scale * g too
     second = beta2 * v + (1 - beta2) * grad**2
-    new_p, new_m, new_v = (x.copy() for x in (p, m, v))
-    reference.adam_step(
-        new_p, g, new_m, new_v, lr, beta1, beta2, eps, weight_decay, step, decoupled
-    )
-    root = np.sqrt(new_v / (1 - beta2**step)) + eps
-    rate = lr / (1 - beta1**step)
-    update = rate * (m_error + np.abs(new_m) * (5 * second / np.maximum(new_v, 1e-30) + 6)) / root
-    return 4 * np.abs(p) + update, m_error, 6 * second
+    new_p, new_m, new_v, new_steps = (x.copy() for x in (p, m, v, steps))
+    lists = ([x[:1], x[1:]] for x in (new_p, g, new_m, new_v, new_steps))
+    reference.adam_step(*lists, scale, lr, beta1, beta2, eps, weight_decay, decoupled)
+    count = new_steps[np.minimum(np.arange(len(p)), 1)][:, None]  # of each row
+    root = np.sqrt(new_v / (1 - beta2**count)) + eps
+    rate = lr / (1 - beta1**count)
+    update = rate * (m_error + np.abs(new_m) * (9 * second / np.maximum(new_v, 1e-30) + 6)) / root
+    return 4 * np.abs(p) + update, m_error, 10 * second, 0 * steps
 
 
 def sgd_step(
     p: Array, g: Array, buf: Array | None,
-    lr: float, momentum: float, dampening: float, weight_decay: float,
+    scale: float, lr: float, momentum: float, dampening: float, weight_decay: float,
     nesterov: bool, first: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
-    grad = np.abs(g) + weight_decay * np.abs(p)
+    grad = np.abs(scale * g) + weight_decay * np.abs(p)
     before = 0 if buf is None or first else momentum * np.abs(buf)
     velocity = before + grad
-    step = 8 * (velocity * (1 + momentum) + grad)
-    return np.abs(p) + lr * step, 5 * velocity
+    step = 10 * (velocity * (1 + momentum) + grad)
+    return np.abs(p) + lr * step, 7 * velocity
 
 
 def scale_(x: Array, s: float) -> Array:

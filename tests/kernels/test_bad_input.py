@@ -20,6 +20,9 @@ def i(*values: int) -> np.ndarray:
 
 
 EITHER = (ValueError, IndexError)
+ADAM = (1.0, 0.1, 0.9, 0.9, 1e-8, 0.0, True)
+SGD = (1.0, 0.1, 0.9, 0.0, 0.0, False, False)
+
 WRONG_SHAPES: list[tuple[str, tuple[Any, ...]]] = [
     ("matmul", (f(2, 3), f(4, 5))),
     ("matmul", (f(3), f(3, 4))),
@@ -51,8 +54,12 @@ WRONG_SHAPES: list[tuple[str, tuple[Any, ...]]] = [
     ("add", (f(2, 3), f(3))),
     ("add_", (f(2, 3), f(3))),
     ("mul", (f(2, 3), f(3))),
-    ("adam_step", (f(3), f(4), f(3), f(3), 0.1, 0.9, 0.9, 1e-8, 0.0, 1, True)),
-    ("sgd_step", (f(3), f(3), f(4), 0.1, 0.9, 0.0, 0.0, False, False)),
+    ("adam_step", ([f(3)], [f(4)], [f(3)], [f(3)], [f(1)], *ADAM)),
+    ("adam_step", ([f(3)], [f(3)], [f(3)], [f(3)], [f(2)], *ADAM)),
+    ("adam_step", ([f(3)], [f(3)], [f(3)], [f(3)], [], *ADAM)),
+    ("adam_step", ([f(3)], [f(3)], [], [f(3)], [f(1)], *ADAM)),
+    ("sgd_step", ([f(3)], [f(3)], [f(4)], *SGD)),
+    ("sgd_step", ([f(3)], [f(3), f(3)], None, *SGD)),
 ]
 
 
@@ -88,11 +95,11 @@ WRONG_TYPES: list[tuple[str, tuple[Any, ...]]] = [
     ("layer_norm_forward", (np.ones((2, 3), bool), None, None, 1e-5, np.float32)),
     ("embedding_forward", (f(4, 3), f(2))),
     ("cross_entropy_forward", (f(2, 3), f(2), -100)),
-    ("scale_", (np.ones(3, bfloat16), 2.0)),
-    ("scale_", (i(1, 2), 2.0)),
+    ("scale_", ([np.ones(3, bfloat16)], 2.0)),
+    ("scale_", ([f(3), i(1, 2)], 2.0)),
     (
         "adam_step",
-        (np.ones(3, bfloat16), f(3), f(3), f(3), 0.1, 0.9, 0.9, 1e-8, 0.0, 1, True),
+        ([np.ones(3, bfloat16)], [f(3)], [f(3)], [f(3)], [f(1)], *ADAM),
     ),
 ]
 
@@ -112,11 +119,11 @@ def test_arguments_that_are_no_arrays(native: Any) -> None:
 
 def test_in_place_needs_contiguous_writable_memory() -> None:
     with pytest.raises(ValueError):
-        active.scale_(f(6)[::2], 2.0)
+        active.scale_([f(6)[::2]], 2.0)
     frozen = f(3)
     frozen.flags.writeable = False
     with pytest.raises(ValueError):
-        active.scale_(frozen, 2.0)
+        active.scale_([frozen], 2.0)
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 5)])
@@ -127,8 +134,9 @@ def test_empty_arrays(shape: tuple[int, ...]) -> None:
         assert getattr(active, name)(x, *rest).shape == shape
     assert active.add(x, x).shape == shape
     assert active.dropout_forward(x, 0.5, 1).shape == shape
-    assert active.sum_of_squares(x) == 0.0
-    active.scale_(x, 2.0)
+    assert active.sum_of_squares([x, x]) == 0.0
+    active.scale_([x, f(3), x], 2.0)
+    assert active.sum_of_squares([]) == 0.0
 
 
 def test_empty_batches() -> None:

@@ -212,15 +212,16 @@ def test_cross_entropy() -> None:
 @pytest.mark.parametrize("decoupled", [True, False])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_adam(decoupled: bool, weight_decay: float) -> None:
-    p, m, v = normal(50), np.zeros(50), np.zeros(50)
+    p, m, v, steps = normal(50), np.zeros(50), np.zeros(50), np.zeros(())
     theirs = torch.nn.Parameter(torch.tensor(p))
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam
     optimizer = kind([theirs], lr=0.1, betas=(0.9, 0.95), weight_decay=weight_decay)
-    for step in range(1, 6):
+    for _ in range(5):
         g = normal(50)
         theirs.grad = torch.tensor(g)
         optimizer.step()
-        reference.adam_step(p, g, m, v, 0.1, 0.9, 0.95, 1e-8, weight_decay, step, decoupled)
+        lists = ([x] for x in (p, 2 * g, m, v, steps))
+        reference.adam_step(*lists, 0.5, 0.1, 0.9, 0.95, 1e-8, weight_decay, decoupled)
     assert_equal(p, theirs)
 
 
@@ -235,12 +236,14 @@ def test_sgd(momentum: float, dampening: float, nesterov: bool) -> None:
         g = normal(50)
         theirs.grad = torch.tensor(g)
         optimizer.step()
-        reference.sgd_step(p, g, buf, 0.1, momentum, dampening, 0.1, nesterov, step == 0)
+        lists = ([p], [2 * g], None if buf is None else [buf])
+        reference.sgd_step(*lists, 0.5, 0.1, momentum, dampening, 0.1, nesterov, step == 0)
     assert_equal(p, theirs)
 
 
 def test_sum_of_squares_and_scale() -> None:
     x = normal(200_003).astype(np.float32)
-    assert reference.sum_of_squares(x) == pytest.approx(math.fsum(x.astype(float) ** 2), rel=1e-14)
-    reference.scale_(x, 0.0)
+    total = reference.sum_of_squares([x[:7], x[7:]])
+    assert total == pytest.approx(math.fsum(x.astype(float) ** 2), rel=1e-14)
+    reference.scale_([x[:7], x[7:]], 0.0)
     assert not x.any()

@@ -16,7 +16,8 @@ from weft.kernels import reference
 class Twin:
     """inputs(i) -> arguments; error(*arguments in float64) -> bounds; wrong(*arguments) -> others.
 
-    changed: which arguments are changed in place, and are then the results. evaluated: how the
+    changed: which arguments are changed in place, and are then the results. listed: which are lists
+    of arrays; here each is one array, whose first row and rest the kernel gets. evaluated: how the
     arguments become those of the exact evaluation.
     """
 
@@ -26,6 +27,7 @@ class Twin:
     error: Callable[..., Any]
     wrong: Callable[..., tuple[Any, ...]]
     changed: tuple[int, ...] = ()
+    listed: tuple[int, ...] = ()
     evaluated: Callable[..., tuple[Any, ...]] = lambda *args: args
     least: int = 0  # the shortest n that makes sense
     most: int = 1 << 20  # and the longest that the exact evaluation can afford
@@ -39,7 +41,8 @@ class Twin:
         """The results of this kernel of a module; those changed in place, as copies."""
         if self.changed:
             args = tuple(a.copy() if i in self.changed else a for i, a in enumerate(args))
-        value = getattr(module, self.name)(*args)
+        passed = [rows_of(a) if i in self.listed else a for i, a in enumerate(args)]
+        value = getattr(module, self.name)(*passed)
         if value is NotImplemented:
             raise AssertionError(f"{self.name} does not cover these arguments")
         if self.changed:
@@ -51,6 +54,10 @@ class Twin:
         wide = tuple(exact(a) for a in self.evaluated(*args))
         limits = self.error(*wide)
         return self.run(reference, wide), limits if isinstance(limits, tuple) else (limits,)
+
+
+def rows_of(a: Any) -> Any:
+    return a if a is None else [a[:1], a[1:]]
 
 
 def unary(name: str, error: Callable[..., Any], wrong: Callable[..., Any], *rest: Any) -> Twin:

@@ -230,8 +230,8 @@ ELEMENTWISE = [
 def adam_inputs(decoupled: bool) -> Any:
     def inputs(i: Inputs) -> tuple[Any, ...]:
         p, g, m = (i.weight(i.rows, i.n) for _ in range(3))
-        v = i.positive(i.rows, i.n)
-        return p, g, m, v, 0.01, 0.9, 0.95, 1e-8, 0.1, 3, decoupled
+        v, steps = i.positive(i.rows, i.n), i.place(np.array([2.0, 6.0]), float32)
+        return p, g, m, v, steps, 0.7, 0.01, 0.9, 0.95, 1e-8, 0.1, decoupled
 
     return inputs
 
@@ -240,7 +240,7 @@ def sgd_inputs(buffer: bool, nesterov: bool, first: bool) -> Any:
     def inputs(i: Inputs) -> tuple[Any, ...]:
         p, g = i.weight(i.rows, i.n), i.weight(i.rows, i.n)
         buf = i.weight(i.rows, i.n) if buffer else None
-        return p, g, buf, 0.1, 0.9 if buffer else 0.0, 0.2, 0.1, nesterov, first
+        return p, g, buf, 0.7, 0.1, 0.9 if buffer else 0.0, 0.2, 0.1, nesterov, first
 
     return inputs
 
@@ -248,21 +248,21 @@ def sgd_inputs(buffer: bool, nesterov: bool, first: bool) -> Any:
 SINGLE = {"dtypes": (float32,)}
 OPTIMIZERS = [
     Twin("adam_step", name, adam_inputs(name == "adamw"), bounds.adam_step, turned,
-         changed=(0, 2, 3), **SINGLE)
+         changed=(0, 2, 3, 4), listed=(0, 1, 2, 3, 4), **SINGLE)
     for name in ("adam", "adamw")
 ] + [
     Twin("sgd_step", "plain", sgd_inputs(False, False, False), bounds.sgd_step, more_second,
-         changed=(0,), **SINGLE),
+         changed=(0,), listed=(0, 1), **SINGLE),
     Twin("sgd_step", "momentum", sgd_inputs(True, False, False), bounds.sgd_step, turned,
-         changed=(0, 2), **SINGLE),
+         changed=(0, 2), listed=(0, 1, 2), **SINGLE),
     Twin("sgd_step", "first", sgd_inputs(True, False, True), bounds.sgd_step, turned,
-         changed=(0, 2), **SINGLE),
+         changed=(0, 2), listed=(0, 1, 2), **SINGLE),
     Twin("sgd_step", "nesterov", sgd_inputs(True, True, False), bounds.sgd_step,
-         lambda *a: (*a[:-2], False, a[-1]), changed=(0, 2), **SINGLE),
+         lambda *a: (*a[:-2], False, a[-1]), changed=(0, 2), listed=(0, 1, 2), **SINGLE),
     Twin("sum_of_squares", "", lambda i: (i.weight(i.rows, i.n),), bounds.sum_of_squares,
-         lambda x: (more(x, 1 + 1e-6),), **SINGLE),
+         lambda x: (more(x, 1 + 1e-6),), listed=(0,), **SINGLE),
     Twin("scale_", "", lambda i: (i.weight(i.rows, i.n), 0.3), bounds.scale_,
-         lambda x, s: (x, s * (1 + 1e-6)), changed=(0,), **SINGLE),
+         lambda x, s: (x, s * (1 + 1e-6)), changed=(0,), listed=(0,), **SINGLE),
 ]  # fmt: skip
 
 

@@ -107,6 +107,40 @@ def test_float64_parameters():
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_scaled_gradient_is_that_many_times_the_gradient(kind, pair):
+    """Clipping in the update gives the bits of clipping before it."""
+    one, two = pair([(3, 4), (5, 2)]), pair([(3, 4), (5, 2)])
+    fused, separate = KINDS[kind](one.ours), KINDS[kind](two.ours)
+    for _ in range(3):
+        one.set_gradients()
+        for p, q in zip(one.ours, two.ours, strict=True):
+            q.grad = tensor(np.float32(0.3) * p.grad.array)
+        fused.step(gradient_scale=0.3)
+        separate.step()
+    for p, q in zip(one.ours, two.ours, strict=True):
+        np.testing.assert_array_equal(p.array, q.array)
+
+
+def test_views_and_float64_parameters_beside_others():
+    """Each moves as it would alone."""
+
+    def parameters():
+        values = np.arange(6, dtype=np.float32).reshape(2, 3)
+        return [nn.Parameter(values.T), nn.Parameter(values + 1), nn.Parameter(values + 2.0)]
+
+    together, alone = parameters(), parameters()
+    together[2].array, alone[2].array = (p[2].array.astype(float) for p in (together, alone))
+    for p, q in zip(together, alone, strict=True):
+        p.grad = tensor(np.full(p.shape, 0.5, p.dtype))
+        q.grad = tensor(np.full(q.shape, 0.5, q.dtype))
+    optim.AdamW(together, lr=0.1).step()
+    for p, q in zip(together, alone, strict=True):
+        optim.AdamW([q], lr=0.1).step()
+        assert p.dtype == q.dtype
+        np.testing.assert_allclose(p.array, q.array, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_saved_state_goes_on_bit_by_bit(kind, pair):
     both = pair([(3, 4), (5, 2)])
     optimizer = KINDS[kind](both.ours)

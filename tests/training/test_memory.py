@@ -62,8 +62,8 @@ before = most()
 rng = np.random.default_rng(0)
 for step in range(2):
     gradients(model, [tuple(rng.integers(0, 256, (2, 12, 128)))])
-    clip(model, 1.0)
-    optimization.step(step)
+    _, scale = clip(model, 1.0)
+    optimization.step(step, scale)
     model.zero_grad()
 peak = most() - before
 need = memory.estimate(model_config, train)

@@ -211,8 +211,8 @@ def test_a_bad_gradient_stops_the_run_and_spoils_nothing(quick, same_bits, tmp_p
 
 
 def test_weights_that_became_nan_never_reach_a_checkpoint(quick, tmp_path, monkeypatch):
-    def broken(self, step):
-        rate = real(self, step)
+    def broken(self, step, gradient_scale):
+        rate = real(self, step, gradient_scale)
         if step == 9:
             self.optimizers["adamw"].param_groups[0]["params"][0].array[0, 0] = np.nan
         return rate

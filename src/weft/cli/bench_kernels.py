@@ -165,11 +165,11 @@ def _loss_cases(normal: Callable[..., Array], item: int) -> Iterator[Case]:
 def _parameter_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     count = 4 * C * C
     p, g, m, v = (normal(count, dtype=np.float32) for _ in range(4))
-    v = np.abs(v)
+    v, step = np.abs(v), np.zeros((), np.float32)
     yield Case(
         "adam_step",
         f"{count}",
-        lambda: active.adam_step(p, g, m, v, 1e-3, 0.9, 0.99, 1e-8, 0.1, 1, True),
+        lambda: active.adam_step([p], [g], [m], [v], [step], 0.5, 1e-3, 0.9, 0.99, 1e-8, 0.1, True),
         7 * 4 * count,
     )
-    yield Case("sum_of_squares", f"{count}", lambda: active.sum_of_squares(g), 4 * count)
+    yield Case("sum_of_squares", f"{count}", lambda: active.sum_of_squares([g]), 4 * count)

@@ -43,9 +43,9 @@ class TrainingStep:
     def __call__(self) -> float:
         """The loss of the step."""
         loss = gradients(self.model, [(self.batch[0], self.batch[1])], self.dtype)
-        norm = clip(self.model, self.config.grad_clip)
+        norm, scale = clip(self.model, self.config.grad_clip)
         check_finite(self.model, loss, norm, self.step, "bench")
-        self.optimization.step(self.step)
+        self.optimization.step(self.step, scale)
         self.model.zero_grad()
         self.step += 1
         return loss

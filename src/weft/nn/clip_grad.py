@@ -36,15 +36,14 @@ def clip_grad_norm_(
     scale = max_norm / (norm + TINY)
     if not scale >= 1.0:  # also where the norm is NaN
         with np.errstate(invalid="ignore"):  # ∞ · 0 is NaN, and the norm says so already
-            for gradient in gradients:
-                active.scale_(gradient, scale)
+            active.scale_(gradients, scale)
     return Tensor(np.asarray(norm, np.float32))
 
 
 def total_norm(gradients: list[NDArray[Any]], norm_type: float) -> float:
     """The norm of all arrays as one vector, summed in float64."""
     if norm_type == 2.0:
-        return math.sqrt(sum(active.sum_of_squares(g) for g in gradients))
+        return math.sqrt(active.sum_of_squares(gradients))
     if norm_type == math.inf:
         return float(max((np.abs(g).max(initial=0.0) for g in gradients), default=0.0))
     powers = [float((np.abs(g).astype(np.float64) ** norm_type).sum()) for g in gradients]

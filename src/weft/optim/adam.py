@@ -10,12 +10,12 @@ from typing import Any
 
 from weft.kernels import active
 from weft.optim.optimizer import (
-    Array,
+    Arrays,
     Group,
     Optimizer,
-    State,
-    buffer,
-    count_step,
+    States,
+    buffers,
+    counters,
     refuse_negative,
 )
 
@@ -43,20 +43,22 @@ class Adam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, defaults)
 
-    def update(self, group: Group, parameter: Array, gradient: Array, state: State) -> None:
-        step = count_step(state)
+    def update(
+        self, group: Group, parameters: Arrays, gradients: Arrays, states: States, scale: float
+    ) -> None:
         beta1, beta2 = group["betas"]
         active.adam_step(
-            parameter,
-            gradient,
-            buffer(state, "exp_avg", parameter),
-            buffer(state, "exp_avg_sq", parameter),
+            parameters,
+            gradients,
+            buffers(states, "exp_avg", parameters),
+            buffers(states, "exp_avg_sq", parameters),
+            counters(states),
+            scale,
             group["lr"],
             beta1,
             beta2,
             group["eps"],
             group["weight_decay"],
-            step,
             self.decoupled,
         )
 

@@ -15,7 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from weft.kernels import active
-from weft.optim.optimizer import Array, Group, Optimizer, State, buffer, refuse_negative
+from weft.optim.optimizer import Array, Arrays, Group, Optimizer, States, buffers, refuse_negative
 
 # The quintic a·x + b·x³ + c·x⁵ that pushes singular values towards 1 the fastest from near 0;
 # it does not converge to 1 but to within about 0.7 to 1.2, which does as well.
@@ -67,14 +67,20 @@ class Muon(Optimizer):
                     f"{tuple(parameter.array.shape)}"
                 )
 
-    def update(self, group: Group, parameter: Array, gradient: Array, state: State) -> None:
-        momentum = group["momentum"]
-        average = buffer(state, "momentum_buffer", parameter)
-        average += (1 - momentum) * (gradient - average)
-        update = gradient + momentum * (average - gradient) if group["nesterov"] else average
-        update = orthogonalised(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
-        parameter *= 1 - group["lr"] * group["weight_decay"]
-        parameter -= adjusted_rate(group["lr"], group["adjust_lr_fn"], parameter) * update
+    def update(
+        self, group: Group, parameters: Arrays, gradients: Arrays, states: States, scale: float
+    ) -> None:
+        momentum, decay = group["momentum"], 1 - group["lr"] * group["weight_decay"]
+        options = group["ns_coefficients"], group["ns_steps"], group["eps"]
+        averages = buffers(states, "momentum_buffer", parameters)
+        for parameter, gradient, average in zip(parameters, gradients, averages, strict=True):
+            if scale != 1:
+                gradient = scale * gradient
+            average += (1 - momentum) * (gradient - average)
+            update = gradient + momentum * (average - gradient) if group["nesterov"] else average
+            parameter *= decay
+            rate = adjusted_rate(group["lr"], group["adjust_lr_fn"], parameter)
+            parameter -= rate * orthogonalised(update, *options)
 
 
 def adjusted_rate(lr: float, rule: str | None, parameter: Array) -> float:
@@ -92,7 +98,7 @@ def orthogonalised(
     a, b, c = coefficients
     tall = matrix.shape[0] > matrix.shape[1]
     x = _rounded(matrix.T if tall else matrix)  # (rows, columns), rows <= columns
-    norm = _rounded(np.sqrt(np.float32(active.sum_of_squares(_wide(x)))))
+    norm = _rounded(np.sqrt(np.float32(active.sum_of_squares([_wide(x)]))))
     x = _rounded(_wide(x) / max(_wide(norm), np.float32(eps)))  # no singular value above 1
     for _ in range(steps):
         gram = active.matmul(x, x, False, True)  # (rows, rows)

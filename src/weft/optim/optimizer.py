@@ -1,7 +1,7 @@
 """`Optimizer`: parameter groups, their options, and a state that saves and loads as PyTorch's does.
 
-A subclass gives its defaults and `update(group, parameter, gradient, state)`, which changes one
-parameter in place.
+A subclass gives its defaults and `update(group, parameters, gradients, states, scale)`, which
+changes all parameters of a group in place, in one call of a kernel where it can.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from weft.autograd import Tensor, enable_grad
 Array = NDArray[Any]
 Group = dict[str, Any]
 State = dict[str, Tensor]
+Arrays = list[Array]
+States = list[State]
 
 # What a saved group may hold beside options: names for people, a schedule's first learning rate,
 # and what PyTorch notes down about AdamW.
@@ -45,31 +47,40 @@ class Optimizer:
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
-    def update(self, group: Group, parameter: Array, gradient: Array, state: State) -> None:
-        """Change `parameter` in place; `state` is empty before the first time."""
+    def update(
+        self, group: Group, parameters: Arrays, gradients: Arrays, states: States, scale: float
+    ) -> None:
+        """Change contiguous `parameters` in place by `scale` times their gradients.
+
+        A parameter's state is empty before its first time.
+        """
         raise NotImplementedError
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; `closure` recomputes and returns the loss."""
+    def step(self, closure: Callable[[], Any] | None = None, gradient_scale: float = 1.0) -> Any:
+        """Update every parameter that has a gradient; `closure` recomputes and returns the loss.
+
+        Gradients count `gradient_scale` times: to clip them without a pass of its own.
+        """
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update_one(group, parameter)
+            tensors = [p for p in group["params"] if p.grad is not None]
+            if tensors:
+                self._update_group(group, tensors, gradient_scale)
         return loss
 
-    def _update_one(self, group: Group, parameter: Tensor) -> None:
-        array, gradient = parameter.array, np.ascontiguousarray(_gradient(parameter))
-        state = self.state.setdefault(parameter, {})
-        if array.flags.c_contiguous:
-            self.update(group, array, gradient, state)
-        else:  # a view, say of a transposed matrix: kernels write to contiguous memory alone
-            copy = np.ascontiguousarray(array)
-            self.update(group, copy, gradient, state)
-            array[...] = copy
+    def _update_group(self, group: Group, tensors: list[Tensor], scale: float) -> None:
+        arrays = [p.array for p in tensors]
+        # Of a view, say of a transposed matrix, a copy: kernels write to contiguous memory alone.
+        parameters = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
+        gradients = [p.grad.array for p in tensors if p.grad is not None]
+        states = [self.state.setdefault(p, {}) for p in tensors]
+        self.update(group, parameters, gradients, states, scale)
+        for array, parameter in zip(arrays, parameters, strict=True):
+            if parameter is not array:
+                array[...] = parameter
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; with `set_to_none=False`, fill them with zeros instead."""
@@ -179,19 +190,20 @@ class Optimizer:
         return "\n".join(lines) + "\n)"
 
 
-def count_step(state: State) -> int:
-    """Add one to the state's "step", a float32 scalar as in PyTorch, and return it."""
-    if "step" not in state:
-        state["step"] = Tensor(np.zeros((), np.float32))
-    state["step"].array[...] += 1
-    return int(state["step"].array)
+def counters(states: States) -> Arrays:
+    """Each state's "step", a float32 scalar as in PyTorch; zero the first time."""
+    for state in states:
+        if "step" not in state:
+            state["step"] = Tensor(np.zeros((), np.float32))
+    return [state["step"].array for state in states]
 
 
-def buffer(state: State, name: str, like: Array) -> Array:
-    """The state's array `name`; zeros, shaped as `like`, the first time."""
-    if name not in state:
-        state[name] = Tensor(np.zeros_like(like, order="C"))
-    return state[name].array
+def buffers(states: States, name: str, like: Arrays) -> Arrays:
+    """Each state's array `name`; zeros, shaped as those of `like`, the first time."""
+    for state, array in zip(states, like, strict=True):
+        if name not in state:
+            state[name] = Tensor(np.zeros_like(array, order="C"))
+    return [state[name].array for state in states]
 
 
 def refuse_negative(**options: float) -> None:
@@ -199,13 +211,6 @@ def refuse_negative(**options: float) -> None:
     for name, value in options.items():
         if not value >= 0.0:
             raise ValueError(f"Invalid {name} value: {value}")
-
-
-def _gradient(parameter: Tensor) -> Array:
-    gradient = parameter.grad
-    if gradient is None:
-        raise ValueError("no gradient")
-    return gradient.array
 
 
 def _parameters_and_names(params: Any) -> tuple[list[Tensor], list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from weft.kernels import active
-from weft.optim.optimizer import Array, Group, Optimizer, State, buffer, refuse_negative
+from weft.optim.optimizer import Arrays, Group, Optimizer, States, buffers, refuse_negative
 
 
 class SGD(Optimizer):
@@ -36,13 +36,32 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, group: Group, parameter: Array, gradient: Array, state: State) -> None:
-        first = "momentum_buffer" not in state
-        momentum = buffer(state, "momentum_buffer", parameter) if group["momentum"] else None
+    def update(
+        self, group: Group, parameters: Arrays, gradients: Arrays, states: States, scale: float
+    ) -> None:
+        if not group["momentum"]:
+            self._step(group, parameters, gradients, None, scale, False)
+            return
+        fresh = ["momentum_buffer" not in state for state in states]
+        momentum = buffers(states, "momentum_buffer", parameters)
+        if all(fresh) or not any(fresh):
+            self._step(group, parameters, gradients, momentum, scale, fresh[0])
+            return
+        for first in (True, False):
+            chosen = [i for i, new in enumerate(fresh) if new == first]
+            lists = (parameters, gradients, momentum)
+            some, theirs, before = ([arrays[i] for i in chosen] for arrays in lists)
+            self._step(group, some, theirs, before, scale, first)
+
+    def _step(
+        self, group: Group, parameters: Arrays, gradients: Arrays, momentum: Arrays | None,
+        scale: float, first: bool,
+    ) -> None:  # fmt: skip
         active.sgd_step(
-            parameter,
-            gradient,
+            parameters,
+            gradients,
             momentum,
+            scale,
             group["lr"],
             group["momentum"],
             group["dampening"],

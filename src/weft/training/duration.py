@@ -73,8 +73,8 @@ def _timed_step(session: Session, step: int) -> float:
     sizes = (config.batch_size, config.accumulate, session.model_config.block_size)
     batches = micro_batches(session.dataset.train.tokens, step, config.seed, *sizes)
     gradients(session.model, batches, session.dtype)
-    clip(session.model, config.grad_clip)
-    session.optimization.step(step)
+    _, scale = clip(session.model, config.grad_clip)
+    session.optimization.step(step, scale)
     session.model.zero_grad()
     return time.monotonic() - begin
 

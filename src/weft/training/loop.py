@@ -91,9 +91,9 @@ class Loop:
         manual_seed(step_seed(config.seed, step))  # dropout
         with np.errstate(over="ignore", invalid="ignore"):  # checked below, with names
             loss = gradients(self.model, self._batches(step), self.session.dtype)
-            norm = clip(self.model, config.grad_clip)
+            norm, scale = clip(self.model, config.grad_clip)
         check_finite(self.model, loss, norm, step + 1, str(self.session.run.path))
-        rate = self.session.optimization.step(step)
+        rate = self.session.optimization.step(step, scale)
         self.model.zero_grad()
         duration = time.monotonic() - begin
         self.busy += duration

@@ -44,13 +44,16 @@ class Optimization:
             self.optimizers["muon"] = Muon(hidden, lr=rate, weight_decay=decay)
         self._peaks = {"adamw": config.learning_rate, "muon": config.muon_learning_rate}
 
-    def step(self, step: int) -> float:
-        """Update all parameters; returns AdamW's learning rate of `step` (from 0)."""
+    def step(self, step: int, gradient_scale: float = 1.0) -> float:
+        """Update all parameters; returns AdamW's learning rate of `step` (from 0).
+
+        `gradient_scale` is that of `clip`.
+        """
         rate = self.learning_rate(step)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rate * (self._peaks[name] / self.config.learning_rate)
-            optimizer.step()
+            optimizer.step(gradient_scale=gradient_scale)
         return rate
 
     def learning_rate(self, step: int) -> float:

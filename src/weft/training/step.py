@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from weft.data import batch
 from weft.errors import NonFiniteError
-from weft.kernels import active
 from weft.nn import functional as F
 from weft.nn.clip_grad import TINY, total_norm
 from weft.training.precision import computing_in
@@ -50,17 +49,15 @@ def gradients(model: Any, batches: Sequence[MicroBatch], dtype: Any = None) -> f
     return total / count
 
 
-def clip(model: Any, largest: float) -> float:
-    """The global norm of the gradient; the gradient is scaled down to norm `largest` if above.
+def clip(model: Any, largest: float) -> tuple[float, float]:
+    """The global norm of the gradient, and what to scale it by to bring it down to `largest`.
 
-    0 does not scale. A norm that is not finite is returned and scales nothing.
+    The scale is 1 for a norm below, for one that is not finite, and where `largest` is 0.
     """
-    arrays = [p.grad.array for p in model.parameters() if p.grad is not None]
-    norm = total_norm(arrays, 2.0)
+    norm = total_norm([p.grad.array for p in model.parameters() if p.grad is not None], 2.0)
     if largest and math.isfinite(norm) and norm > largest:
-        for array in arrays:
-            active.scale_(array, largest / (norm + TINY))
-    return norm
+        return norm, largest / (norm + TINY)
+    return norm, 1.0
 
 
 def check_finite(model: Any, loss: float, norm: float, step: int, where: str) -> None:

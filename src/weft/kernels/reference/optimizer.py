@@ -1,72 +1,88 @@
-"""Optimizer steps, in place on float32 arrays. csrc/optimizer.cpp has the same functions.
+"""Optimizer steps, in place on lists of float32 arrays. csrc/optimizer.cpp has the same functions.
 
 The formulas and the order of their operations are PyTorch's. Adam: arXiv:1412.6980; AdamW
 (decoupled weight decay): arXiv:1711.05101; Nesterov's momentum as in Sutskever et al., ICML 2013.
+`scale` multiplies the gradient as it is read: a clipped gradient is never written.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from weft.kernels.reference.precision import Array, float32, float64, widen
 
 CHUNK = 1 << 16
+Arrays = Sequence[Array]
 
 
 def adam_step(
-    p: Array, g: Array, m: Array, v: Array,
-    lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
-    step: int, decoupled: bool,
+    p: Arrays, g: Arrays, m: Arrays, v: Arrays, steps: Arrays,
+    scale: float, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
+    decoupled: bool,
 ) -> None:  # fmt: skip
-    """One step of AdamW (decoupled) or Adam on p, m and v, all (...); step counts from 1."""
+    """One step of AdamW (decoupled) or Adam on each p, m and v, (...); counts it in `steps`, ()."""
     _check(g, p, m, v)
-    if weight_decay and decoupled:
-        p *= 1 - lr * weight_decay
-    elif weight_decay:
-        g = g + weight_decay * p
-    m += (g - m) * (1 - beta1)
-    v *= beta2
-    v += (1 - beta2) * g * g
-    correction1, correction2 = 1 - beta1**step, 1 - beta2**step
-    p -= (lr / correction1) * m / (np.sqrt(v) / math.sqrt(correction2) + eps)
+    for P, G, M, V, step in zip(p, g, m, v, steps, strict=True):
+        step += 1
+        correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
+        G = scale * G
+        if weight_decay and decoupled:
+            P *= 1 - lr * weight_decay
+        elif weight_decay:
+            G += weight_decay * P
+        M += (G - M) * (1 - beta1)
+        V *= beta2
+        V += (1 - beta2) * G * G
+        P -= (lr / correction1) * M / (np.sqrt(V) / math.sqrt(correction2) + eps)
 
 
 def sgd_step(
-    p: Array, g: Array, buf: Array | None,
-    lr: float, momentum: float, dampening: float, weight_decay: float,
+    p: Arrays, g: Arrays, buf: Arrays | None,
+    scale: float, lr: float, momentum: float, dampening: float, weight_decay: float,
     nesterov: bool, first: bool,
 ) -> None:  # fmt: skip
-    """One step of SGD on p and its momentum buffer; the first one fills the buffer undampened."""
+    """One step of SGD on each p and its momentum buffer; the first fills the buffer undampened."""
     _check(g, p, *([] if buf is None else [buf]))
-    if weight_decay:
-        g = g + weight_decay * p
-    if buf is not None:
-        buf[...] = g if first else momentum * buf + (1 - dampening) * g
-        g = g + momentum * buf if nesterov else buf
-    p -= lr * g
+    for P, G, B in zip(p, g, [None] * len(p) if buf is None else buf, strict=True):
+        G = scale * G
+        if weight_decay:
+            G += weight_decay * P
+        if B is not None:
+            B[...] = G if first else momentum * B + (1 - dampening) * G
+            G = G + momentum * B if nesterov else B
+        P -= lr * G
 
 
-def sum_of_squares(x: Array) -> float:
+def sum_of_squares(x: Arrays) -> float:
     """Σ x² in float64, chunk by chunk in a fixed order: the same bits for any number of threads."""
-    flat = widen(x).reshape(-1)
     total = 0.0
-    for start in range(0, flat.size, CHUNK):
-        chunk = flat[start : start + CHUNK].astype(float64)
-        total += float((chunk * chunk).sum())
+    for flat in (widen(a).reshape(-1) for a in x):
+        for start in range(0, flat.size, CHUNK):
+            chunk = flat[start : start + CHUNK].astype(float64)
+            total += float((chunk * chunk).sum())
     return total
 
 
-def scale_(x: Array, s: float) -> None:
+def scale_(x: Arrays, s: float) -> None:
     """x *= s."""
     _check(x, x)
-    x *= s
+    for a in x:
+        a *= s
 
 
-def _check(g: Array, *changed: Array) -> None:
-    for a in changed:
-        if a.dtype != g.dtype or a.dtype not in (float32, float64):
-            raise TypeError(f"optimizer: arrays must be float32; got {a.dtype}, {g.dtype}; cast")
-        if a.shape != g.shape or not a.flags.c_contiguous:
-            raise ValueError("optimizer: arrays must be contiguous and of equal shape; pass copies")
+def _check(g: Arrays, *changed: Arrays) -> None:
+    for arrays in changed:
+        if len(arrays) != len(g):
+            raise ValueError(f"optimizer: {len(arrays)} arrays for {len(g)} gradients")
+        for a, like in zip(arrays, g, strict=True):
+            _check_one(a, like)
+
+
+def _check_one(a: Array, g: Array) -> None:
+    if a.dtype != g.dtype or a.dtype not in (float32, float64):
+        raise TypeError(f"optimizer: arrays must be float32; got {a.dtype}, {g.dtype}; cast")
+    if a.shape != g.shape or not a.flags.c_contiguous:
+        raise ValueError("optimizer: arrays must be contiguous and of equal shape; pass copies")
