@@ -9,7 +9,7 @@ import pytest
 from tiny_model import LETTERS, save_run, tiny
 
 import weft as package
-from weft.cli import bench_kernels
+from weft.cli import bench_compare, bench_kernels
 from weft.data import write_shard
 
 
@@ -323,6 +323,26 @@ def test_bench_train_measures_whole_steps(weft):
     # one block of 12 C² and the output layer V C; attention 12 L C T
     assert values["flop_per_token"] == 6 * (12 * 16**2 + 11 * 16) + 12 * 16 * 8
     assert "ms" in weft(*words, "--steps", 1, "--arch", "llama", "--precision", "float32").out
+
+
+def test_bench_train_takes_turns_with_pytorch(weft, monkeypatch):
+    words = ["bench", "train", "--n-layer", 1, "--n-head", 2, "--n-embd", 16, "--block-size", 8]
+    words += ["--batch-size", 2, "--vocab-size", 11, "--compare", "torch", "--turns", 1]
+    ran = weft(*words, "--arch", "llama")
+    assert ran.code == 2 and ran.error.startswith("only --arch gpt2 has a peer")
+    assert weft("bench", "train", "--compiled").error.startswith("--compiled is for a comparison")
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.util.find_spec", lambda name: None)
+        ran = weft(*words)
+        assert ran.code == 1 and ran.error.startswith("PyTorch is not installed;")
+    pytest.importorskip("torch")
+    ran = weft(*words, "--precision", "float32", "--json")
+    assert ran.code == 0, ran.err
+    values = ran.json
+    assert set(values["sides"]) == {"weft float32", "torch float32", "torch bfloat16"}
+    assert set(values["ratios"]) == {"torch float32", "torch bfloat16"}
+    table = bench_compare.text(values)
+    assert table.splitlines()[1].startswith("weft float32")
 
 
 def test_bench_generate_fits_into_the_context(weft, run_folder):

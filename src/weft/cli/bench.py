@@ -9,9 +9,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from weft.cli import bench_generate, bench_kernels, bench_train, output
-from weft.cli.machine import bytes_text, kernels, use_threads
-from weft.cli.options import Json, off, options_of, positional, values_of
+from weft.cli import bench_compare, bench_generate, bench_kernels, bench_train, output
+from weft.cli.machine import bytes_text, kernels, usable_processors, use_threads
+from weft.cli.options import Json, flag, off, options_of, positional, values_of
 from weft.config import ModelConfig
 from weft.errors import ConfigError
 from weft.training.precision import resolve
@@ -27,6 +27,9 @@ class _Train:
     FLOP are counted as is usual: (6 N + 12 L C T) per token, N being the weights that are
     multiplied (no position table; a token table only if it is the output layer too).
 
+    With --compare, Weft takes turns with PyTorch, each in a process of its own: in float32 and
+    bfloat16, or in --precision alone. Ratios are of medians of the turns.
+
     Example: weft bench train --n-layer 6 --n-head 6 --n-embd 384 --block-size 256
     """
 
@@ -38,6 +41,12 @@ class _Train:
     """Compute precision; auto is bfloat16 where the CPU multiplies it natively."""
     steps: int = 20
     """Steps to time, after three to warm up; the median counts; from 1."""
+    compare: Annotated[Literal["torch"] | None, off("torch")] = None
+    """Take turns with this peer, where it is installed (only --arch gpt2)."""
+    compiled: Annotated[bool, *flag()] = False
+    """With --compare: also the peer's compiled forms, which take a minute to start."""
+    turns: int = 5
+    """With --compare: turns of each side, of half a second or one step; from 1."""
     threads: Threads = None
     """Threads; from 1. By default as many as this process may use."""
     json: Json = False
@@ -96,9 +105,14 @@ class Kernels:
 
 
 def train(options: Any) -> None:
-    _from_one(options, "batch_size", "steps")
+    _from_one(options, "batch_size", "steps", "turns")
     use_threads(options.threads)
     config = ModelConfig(**values_of(options, ModelConfig))
+    if options.compiled and not options.compare:
+        raise ConfigError("--compiled is for a comparison; bench train; add --compare torch")
+    if options.compare:
+        _compare(options, config)
+        return
     precision: bench_train.Precision = (
         "bfloat16" if resolve(options.precision) == "bfloat16" else "float32"
     )
@@ -113,6 +127,20 @@ def train(options: Any) -> None:
         ("share of the peak", _peak_text(values["peak_fraction"], values["peak_gflops"])),
     ]
     output.result(output.table(rows))
+
+
+def _compare(options: Any, config: ModelConfig) -> None:
+    given: tuple[bench_train.Precision, ...] = ("float32", "bfloat16")
+    given = given if options.precision == "auto" else (options.precision,)
+    sides = bench_compare.weft_sides(config, options.batch_size, given)
+    groups = ("torch", "compiled") if options.compiled else ("torch",)
+    sides += bench_compare.torch_sides(config, options.batch_size, groups)
+    threads = options.threads or usable_processors()
+    values = bench_compare.compare(config, options.batch_size, sides, options.turns, threads)
+    if options.json:
+        output.result_json({**values, "kernels": kernels()})
+    else:
+        output.result(bench_compare.text(values))
 
 
 def generate(options: Generate) -> None:
