@@ -6,6 +6,13 @@
 namespace weft::WEFT_ISA {
 namespace {
 
+template <class B> struct AddBias {
+    const B* bias;
+    vf operator()(vf sums, int64_t, int64_t column, int64_t n) const {
+        return sums + (n >= LANES ? load(bias + column) : load(bias + column, n));
+    }
+};
+
 constexpr int64_t TINY = 2048; // multiplications not worth packing
 
 // ---- products too small or too narrow for panels ------------------------------------------------
@@ -25,7 +32,7 @@ void tiny_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int6
             float sum = 0;
             for (int64_t k = 0; k < K; k++) sum += element_at(a, i, k) * element_at(b, j, k);
             static_cast<T*>(out.data)[i * out.stride + j] =
-                from_float<T>(epilogue(splat(sum), j)[0]);
+                from_float<T>(epilogue(splat(sum), i, j, 1)[0]);
         }
 }
 
@@ -44,7 +51,7 @@ void narrow_product(const Operand& a, const Operand& b, int64_t M, int64_t N, in
         for (int64_t i = 0; i < M; i++)
             for (int64_t j = 0; j < n; j += LANES)
                 store_some(static_cast<T*>(out.data) + i * out.stride + begin + j,
-                           epilogue(load_some(y + i * n + j, n - j), begin + j), n - j);
+                           epilogue(load_some(y + i * n + j, n - j), i, begin + j, n - j), n - j);
     };
     if (M * N * K < SMALL / 8)
         body(int64_t(0), N);
@@ -128,12 +135,10 @@ void linear_forward(const Array& x, const Array& w, const Array& b, const Array&
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
     const Operand left = operand(x, false), right = operand(w, false, 0, x.dtype == Dtype::bf16);
     if (!b.data) return product(left, right, N, M, K, y, 0, Plain{});
-    const int64_t readable = ceil_div(M, NR) * NR + LANES; // past the last column, by whole vectors
-    Scratch<float> bias(readable);
-    for (int64_t i = 0; i < M; i++)
-        bias[i] = b.dtype == Dtype::bf16 ? widen(data<bf16>(b)[i]) : data<float>(b)[i];
-    for (int64_t i = M; i < readable; i++) bias[i] = 0;
-    product(left, right, N, M, K, y, 0, AddBias{bias});
+    with_type(b.dtype, [&](auto* type) {
+        using B = element<decltype(type)>;
+        product(left, right, N, M, K, y, 0, AddBias<B>{data<B>(b)});
+    });
 }
 
 void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& dx,

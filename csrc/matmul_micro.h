@@ -46,18 +46,15 @@ template <class T> struct Block {
     int64_t partial_stride;
     T* out; // row 0, column `column` of the output
     int64_t out_stride;
-    int64_t column, columns; // columns <= NR of them exist
-    bool first, last;
+    int64_t row, column, columns; // of the output; columns <= NR of them exist
+    bool first, last;             // range of the depth
+    bool past_caches;             // the output does not stay in one
 };
 
-// What becomes of a finished sum in column `column`, before it is rounded and
-// stored.
+// What becomes of finished sums, in columns from `column` on, n of which exist (LANES or more: all
+// lanes), before they are rounded and stored.
 struct Plain {
-    vf operator()(vf sum, int64_t) const { return sum; }
-};
-struct AddBias {
-    const float* bias; // up to a multiple of NR
-    vf operator()(vf sum, int64_t column) const { return sum + load(bias + column); }
+    vf operator()(vf sums, int64_t, int64_t, int64_t) const { return sums; }
 };
 
 template <class T> inline void store_some(T* p, vf x, int64_t n) {
@@ -71,11 +68,30 @@ inline vf load_some(const float* p, int64_t n) {
     return n >= LANES ? load(p) : n > 0 ? load(p, n) : zero();
 }
 
-// 2 * LANES neighbours at once.
-inline void store_pair(bf16* p, vf x, vf y) {
+// 2 * LANES neighbours; `past_caches` where the output is too large to stay in one, so that its
+// lines need not be read before they are written.
+inline bool whole_lines(const void* p) { return reinterpret_cast<uintptr_t>(p) % 64 == 0; }
+
+inline void store_pair(float* p, vf x, vf y, bool past_caches) {
+#if defined(__AVX512F__)
+    if (past_caches && whole_lines(p)) {
+        _mm512_stream_ps(p, (__m512)x), _mm512_stream_ps(p + LANES, (__m512)y);
+        return;
+    }
+#endif
+    (void)past_caches;
+    store(p, x), store(p + LANES, y);
+}
+
+inline void store_pair(bf16* p, vf x, vf y, bool past_caches) {
 #if defined(__AVX512BF16__)
-    _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x));
+    const __m512i pair = (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x);
+    if (past_caches && whole_lines(p))
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(p), pair);
+    else
+        _mm512_storeu_si512(p, pair);
 #else
+    (void)past_caches;
     store(p, x), store(p + LANES, y);
 #endif
 }
@@ -84,15 +100,19 @@ inline void store_pair(bf16* p, vf x, vf y) {
 template <class T, class Epilogue>
 inline void store_finished(const Block<T>& block, int64_t i, const vf (&sums)[VECTORS],
                            const Epilogue& epilogue) {
-    if constexpr (sizeof(T) == 2 && VECTORS == 2) {
-        if (block.columns >= NR)
-            return store_pair(block.out + i * block.out_stride, epilogue(sums[0], block.column),
-                              epilogue(sums[1], block.column + LANES));
+    vf done[VECTORS] = {};
+#pragma GCC unroll 4
+    for (int j = 0; j < VECTORS; j++)
+        if (block.columns > j * LANES)
+            done[j] = epilogue(sums[j], block.row + i, block.column + j * LANES,
+                               block.columns - j * LANES);
+    T* to = block.out + i * block.out_stride;
+    if constexpr (VECTORS == 2) {
+        if (block.columns >= NR) return store_pair(to, done[0], done[1], block.past_caches);
     }
 #pragma GCC unroll 4
     for (int j = 0; j < VECTORS; j++)
-        store_some(block.out + i * block.out_stride + j * LANES,
-                   epilogue(sums[j], block.column + j * LANES), block.columns - j * LANES);
+        store_some(to + j * LANES, done[j], block.columns - j * LANES);
 }
 
 template <class T, class Epilogue>
@@ -142,9 +162,8 @@ template <class Unit_> struct Vectors {
     static constexpr bool EVEN = true;      // panels of nearly equal height, none of them padded
     static constexpr bool FAST = false;     // at more than the rate of vectors of floats
     static constexpr int CHUNK = 1;         // units in one step along the depth
-    static constexpr int DEPTH_BLOCK = 256; // units: a right panel of 32 KB stays in the L1 cache
-    static constexpr int TILE_LEFT = 112,
-                         TILE_RIGHT = 256; // rows, columns of a tile: it stays in L2
+    static constexpr int DEPTH_BLOCK = 512; // units: longer, and unfinished sums wait less often
+    static constexpr int64_t LEFT_UNITS = 1 << 17; // of the left operand that stay in L2: 512 KB
 
     // Whether the left operand's own memory can take the place of a panel.
     static bool reads_in_place(const Operand&, int64_t, int64_t) { return false; }

@@ -1,150 +1,187 @@
-// The product of two packed operands, after Goto and van de Geijn, "Anatomy of
-// high-performance matrix multiplication" (2008): both are packed into panels,
-// then the output is computed tile by tile. A sum runs over the depth in one
-// order, whatever the tile and the thread.
+// The product of two operands, after Goto and van de Geijn, "Anatomy of high-performance matrix
+// multiplication" (2008). The right operand is packed into panels by all threads, a few megabytes
+// at a time; then each thread takes tiles of rows, packs its part of the left operand (or reads it
+// in place) so that it stays in the second-level cache, and runs all panels past it.
+//
+// A sum runs over the depth in one order, whatever the piece, the tile and the thread: sizes here
+// change the time, never the bits.
 #pragma once
 #include "matmul_tiles.h"
 
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int64_t MIN_TILES = 16;          // smaller tiles rather than fewer
-constexpr int64_t PACKED_LIMIT = 32 << 20; // units of one operand packed at a time
-constexpr int64_t SMALL = 2 << 20;         // multiplications not worth waking other threads for
+constexpr int64_t PIECE = 1 << 20;       // units of the right operand packed at a time: 4 MB
+constexpr int64_t PIECE_DEPTH = 1 << 10; // units, where a piece cannot have the whole depth
+constexpr int64_t FAR = 1 << 17;         // units in the panels of one depth that stay nearby
+constexpr int64_t SMALL = 2 << 20;       // multiplications not worth waking other threads for
+constexpr int64_t CACHED = 4 << 20;      // bytes of output that may stay in a cache
 
 struct Output {
     void* data;
     int64_t stride;
 };
 
-// out (M, N) = a (M, K) b (N, K)ᵀ, through the epilogue.
+// A piece of the output, rows and columns from `row` and `column` on; and a range of the depth.
+struct Piece {
+    int64_t row, column, depth, M, N, K;
+    bool first, last; // of the depth
+};
+
+inline void prefetch(const void* p, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(static_cast<const char*>(p) + i, 0, 2);
+}
+
+// One piece of out = a (M, K) b (N, K)ᵀ; the last of the depth goes through the epilogue.
+// Unfinished sums wait in `sums`, whose rows are `sums_stride` long, in whole panels.
 template <class Kernel, class T, class Epilogue> class Product {
     using Unit = typename Kernel::Unit;
     static constexpr int64_t STEP = Kernel::CHUNK * Unit::DEPTH; // elements in a chunk
 
   public:
-    Product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
-            int64_t first_row, int64_t first_column, const Epilogue& epilogue)
-        : a(a), b(b), K(K), N(N), first_row(first_row), first_column(first_column), out(out),
-          epilogue(epilogue), left(M, Kernel::HEIGHT, Kernel::EVEN), right(ceil_div(N, NR)),
-          depth(ceil_div(K, STEP), Kernel::DEPTH_BLOCK / Kernel::CHUNK),
-          height(Kernel::EVEN ? M : left.count * Kernel::HEIGHT),
-          packed_a(height * depth.n * Kernel::CHUNK),
-          packed_b(right * NR * depth.n * Kernel::CHUNK) {
-        while (ceil_div(left.count, tile_left) * ceil_div(right, tile_right) < MIN_TILES &&
-               tile_left * tile_right > 1) {
-            const bool tall = tile_left * Kernel::HEIGHT >= tile_right * NR;
-            ((tall && tile_left > 1) || tile_right == 1 ? tile_left : tile_right) /= 2;
-        }
-    }
+    Product(const Operand& a, const Operand& b, const Piece& piece, Output out, float* sums,
+            int64_t sums_stride, const Epilogue& epilogue)
+        : a(a), b(b), piece(piece), out(out), sums(sums), sums_stride(sums_stride),
+          epilogue(epilogue), small(piece.M * piece.N * piece.K < SMALL),
+          depth(ceil_div(piece.K, STEP), Kernel::DEPTH_BLOCK / Kernel::CHUNK),
+          right(ceil_div(piece.N, NR)), rows(cut_rows()), columns(cut_columns()),
+          packed_right(right * NR * depth.n * Kernel::CHUNK) {}
 
     void run() {
-        const bool small = left.n * N * K < SMALL;
-        const int64_t panels = depth.count * (left.count + right);
-        const int64_t tiles = ceil_div(left.count, tile_left) * ceil_div(right, tile_right);
-        each(small, panels, [&](int64_t i) { pack(i); });
-        each(small, tiles, [&](int64_t i) { tile(i); });
+        each(depth.count * right, [&](int64_t i) { pack_right(i / right, i % right); });
+        each(rows.count * columns.count,
+             [&](int64_t i) { tile(i / columns.count, i % columns.count); });
     }
 
   private:
-    template <class Body> static void each(bool small, int64_t n, const Body& body) {
+    // Tiles are cut in whole panels: so many rows that their part of the left operand stays in the
+    // second-level cache, and so many tiles that each thread gets as much as the others.
+    Cut cut_rows() const {
+        const int64_t panels = ceil_div(piece.M, Kernel::HEIGHT);
+        const int64_t fitting = Kernel::LEFT_UNITS / (Kernel::HEIGHT * units_of(0));
+        const int64_t tiles = ceil_div(panels, fitting > 1 ? fitting : 1);
+        const int64_t even = ceil_div(tiles, wanted()) * wanted();
+        return Cut(panels, ceil_div(panels, tiles < 4 * wanted() ? even : tiles));
+    }
+    Cut cut_columns() const { return Cut(right, ceil_div(right, ceil_div(wanted(), rows.count))); }
+    int64_t wanted() const { return small ? 1 : 2 * num_threads(); } // tiles
+
+    template <class Body> void each(int64_t n, const Body& body) const {
         if (!small) return parallel(n, body);
         for (int64_t i = 0; i < n; i++) body(i);
     }
 
-    int64_t units_before(int64_t d) const { return depth.start(d) * Kernel::CHUNK; }
     int64_t units_of(int64_t d) const { return depth.size(d) * Kernel::CHUNK; }
-    int32_t* panel_a(int64_t d, int64_t i) const {
-        return packed_a + units_before(d) * height + left.start(i) * units_of(d);
+    int64_t begin_of(int64_t d) const { return depth.start(d) * STEP; } // in elements of the piece
+    int64_t length_of(int64_t d) const {
+        return least(depth.size(d) * STEP, piece.K - begin_of(d));
     }
-    int32_t* panel_b(int64_t d, int64_t j) const {
-        return packed_b + (units_before(d) * right + j * units_of(d)) * NR;
+    int32_t* right_panel(int64_t d, int64_t j) const {
+        return packed_right + (depth.start(d) * Kernel::CHUNK * right + j * units_of(d)) * NR;
     }
-    bool in_place(int64_t i) const { return Kernel::reads_in_place(a, left.size(i), K); }
+    bool in_place(int64_t height) const { return Kernel::reads_in_place(a, height, piece.K); }
 
-    void pack(int64_t index) {
-        const int64_t d = index / (left.count + right), i = index % (left.count + right);
-        const int64_t begin = depth.start(d) * STEP, end = least(begin + depth.size(d) * STEP, K);
-        if (i >= left.count)
-            pack_right(d, i - left.count, begin, end - begin);
-        else if (!in_place(i))
-            Kernel::pack_left(a, first_row + left.start(i), left.size(i), begin, end - begin,
-                              panel_a(d, i));
-    }
-
-    void pack_right(int64_t d, int64_t j, int64_t begin, int64_t length) {
-        int32_t* to = panel_b(d, j);
-        pack_panel<Unit>(b, first_column + j * NR, least(NR, N - j * NR), begin, length, to, NR);
-        const int64_t packed =
-            ceil_div(length, Unit::DEPTH); // the last chunk is filled up with zeros
-        memset(to + packed * NR, 0, size_t(units_of(d) - packed) * NR * 4);
+    void pack_right(int64_t d, int64_t j) {
+        int32_t* to = right_panel(d, j);
+        pack_panel<Unit>(b, piece.column + j * NR, least(NR, piece.N - j * NR),
+                         piece.depth + begin_of(d), length_of(d), to, NR);
+        const int64_t units = ceil_div(length_of(d), Unit::DEPTH); // zeros up to a whole chunk
+        memset(to + units * NR, 0, size_t(units_of(d) - units) * NR * 4);
     }
 
-    void tile(int64_t index) {
+    void tile(int64_t r, int64_t c) {
+        const int64_t top = rows.start(r) * Kernel::HEIGHT;
+        const int64_t count = least(rows.size(r) * Kernel::HEIGHT, piece.M - top);
+        const Cut panels(count, Kernel::HEIGHT, Kernel::EVEN);
+        const Scratch<int32_t> left(panels.count * Kernel::HEIGHT * units_of(0));
+        const int64_t j0 = columns.start(c), j1 = j0 + columns.size(c);
+        const bool far = right * units_of(0) * NR > FAR; // panels come from beyond the second level
         typename Kernel::template Session<T, Epilogue> session(epilogue);
-        const int64_t across = ceil_div(right, tile_right);
-        const int64_t i0 = index / across * tile_left, i1 = least(i0 + tile_left, left.count);
-        const int64_t j0 = index % across * tile_right, j1 = least(j0 + tile_right, right);
-        const int64_t top = left.start(i0), width = (j1 - j0) * NR;
-        // Unfinished sums wait in the output itself if it is float32 and the kernel can do that.
-        const bool waits = depth.count > 1 && (!Kernel::EVEN || sizeof(T) != sizeof(float));
-        Scratch<float> sums(waits ? (left.start(i1 - 1) + Kernel::HEIGHT - top) * width : 1);
-        for (int64_t d = 0; d < depth.count; d++)
+        for (int64_t d = 0; d < depth.count; d++) {
+            for (int64_t i = 0; i < panels.count; i++)
+                if (!in_place(panels.size(i)))
+                    Kernel::pack_left(a, piece.row + top + panels.start(i), panels.size(i),
+                                      piece.depth + begin_of(d), length_of(d),
+                                      left + i * Kernel::HEIGHT * units_of(d));
             for (int64_t j = j0; j < j1; j++)
-                for (int64_t i = i0; i < i1; i++) {
-                    Block<T> block = block_at(d, i, j);
-                    if (waits) {
-                        block.partial = sums + (left.start(i) - top) * width + (j - j0) * NR;
-                        block.partial_stride = width;
-                    }
-                    session.run(left.size(i), block);
+                for (int64_t i = 0; i < panels.count; i++) {
+                    if (far && j + 1 < j1) prefetch_share(d, j + 1, i, panels.count);
+                    Block<T> block = block_at(d, top + panels.start(i), j);
+                    set_left(block, d, top + panels.start(i), panels.size(i),
+                             left + i * Kernel::HEIGHT * units_of(d));
+                    session.run(panels.size(i), block);
                 }
+        }
     }
 
-    Block<T> block_at(int64_t d, int64_t i, int64_t j) const {
-        Block<T> block;
-        const int64_t row = first_row + left.start(i);
-        if (in_place(i)) {
-            const int64_t at = row * a.row_stride + depth.start(d) * STEP;
+    // One part in `parts` of the next right panel, which would otherwise be waited for.
+    void prefetch_share(int64_t d, int64_t j, int64_t part, int64_t parts) const {
+        const int64_t bytes = units_of(d) * NR * 4, share = ceil_div(bytes, parts);
+        const int64_t begin = least(part * share, bytes), end = least(begin + share, bytes);
+        prefetch(reinterpret_cast<const char*>(right_panel(d, j)) + begin, end - begin);
+    }
+
+    void set_left(Block<T>& block, int64_t d, int64_t row, int64_t height,
+                  const int32_t* packed) const {
+        if (in_place(height)) {
+            const int64_t at = (piece.row + row) * a.row_stride + piece.depth + begin_of(d);
             block.a = reinterpret_cast<const int32_t*>(static_cast<const bf16*>(a.data) + at);
             block.a_row = a.row_stride / Unit::DEPTH, block.a_chunk = Kernel::CHUNK;
         } else {
-            block.a = panel_a(d, i);
+            block.a = packed;
             block.a_row = Kernel::CHUNK, block.a_chunk = Kernel::CHUNK * Kernel::HEIGHT;
         }
-        block.b = panel_b(d, j), block.units = units_of(d);
-        block.column = first_column + j * NR, block.columns = least(NR, N - j * NR);
-        block.out = static_cast<T*>(out.data) + row * out.stride + block.column;
-        block.out_stride = block.partial_stride = out.stride;
-        block.partial = reinterpret_cast<float*>(block.out);
-        block.first = d == 0, block.last = d == depth.count - 1;
+    }
+
+    Block<T> block_at(int64_t d, int64_t row, int64_t j) const {
+        Block<T> block;
+        block.b = right_panel(d, j), block.units = units_of(d);
+        block.row = piece.row + row;
+        block.column = piece.column + j * NR, block.columns = least(NR, piece.N - j * NR);
+        block.out = static_cast<T*>(out.data) + block.row * out.stride + block.column;
+        block.out_stride = out.stride;
+        block.partial =
+            sums ? sums + row * sums_stride + j * NR : reinterpret_cast<float*>(block.out);
+        block.partial_stride = sums ? sums_stride : out.stride;
+        block.first = piece.first && d == 0;
+        block.last = piece.last && d == depth.count - 1;
+        block.past_caches = piece.M * out.stride * int64_t(sizeof(T)) > CACHED;
         return block;
     }
 
     Operand a, b;
-    int64_t K, N, first_row, first_column;
+    Piece piece;
     Output out;
-    Epilogue epilogue;
-    Cut left;
-    int64_t right;  // number of right panels
-    Cut depth;      // in chunks
-    int64_t height; // rows of all left panels
-    int64_t tile_left = ceil_div(Kernel::TILE_LEFT, Kernel::HEIGHT),
-            tile_right = ceil_div(Kernel::TILE_RIGHT, NR);
-    Scratch<int32_t> packed_a, packed_b;
+    float* sums;
+    int64_t sums_stride;
+    const Epilogue& epilogue;
+    bool small;
+    Cut depth;     // in chunks
+    int64_t right; // number of right panels
+    Cut rows;      // in left panels
+    Cut columns;   // in right panels
+    Scratch<int32_t> packed_right;
 };
 
-// In pieces whose packed operands stay below a limit of memory.
 template <class Kernel, class T, class Epilogue>
 void packed_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
                     const Epilogue& epilogue) {
-    const int64_t most = PACKED_LIMIT / ceil_div(K, Kernel::Unit::DEPTH);
-    const int64_t piece = ceil_div(most, 512) * 512; // whole panels
-    for (int64_t j = 0; j < N; j += piece)
-        for (int64_t i = 0; i < M; i += piece)
-            Product<Kernel, T, Epilogue>(a, b, least(piece, M - i), least(piece, N - j), K, out, i,
-                                         j, epilogue)
+    constexpr int64_t DEPTH = Kernel::Unit::DEPTH;
+    const int64_t units = ceil_div(K, DEPTH);
+    const int64_t piece_units = units * least(N, PIECE_DEPTH) <= PIECE ? units : PIECE_DEPTH;
+    const int64_t width = ceil_div(least(N, PIECE / (piece_units ? piece_units : 1)), NR) * NR;
+    const bool waits = units > Kernel::DEPTH_BLOCK && !(Kernel::EVEN && sizeof(T) == sizeof(float));
+    const int64_t height = ceil_div(M, Kernel::HEIGHT) * Kernel::HEIGHT;
+    const Scratch<float> sums(waits ? height * width : 1);
+    for (int64_t j = 0; j < N; j += width)
+        for (int64_t k = 0; k == 0 || k < K; k += piece_units * DEPTH) {
+            const int64_t length = least(piece_units * DEPTH, K - k);
+            const Piece piece{0, j, k, M, least(width, N - j), length, k == 0, k + length == K};
+            Product<Kernel, T, Epilogue>(
+                a, b, piece, out, waits ? static_cast<float*>(sums) : nullptr, width, epilogue)
                 .run();
+        }
 }
 
 } // namespace

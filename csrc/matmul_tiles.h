@@ -16,8 +16,8 @@ struct Tiles {
     static constexpr bool EVEN = false;
     static constexpr bool FAST = true;
     static constexpr int CHUNK = TILE;
-    static constexpr int DEPTH_BLOCK = 1024; // units; panels of 128 KB come from the L2 cache
-    static constexpr int TILE_LEFT = 128, TILE_RIGHT = 512;
+    static constexpr int DEPTH_BLOCK = 1024;       // units; panels of 128 KB come from the L2 cache
+    static constexpr int64_t LEFT_UNITS = 1 << 17; // of the left operand that stay in L2: 512 KB
 
     // While it computes, a thread has the tiles' shapes set up, and the sums of the block before
     // wait to be stored: that is done while the tiles are busy with the next block.
@@ -25,7 +25,7 @@ struct Tiles {
       public:
         explicit Session(const Epilogue& epilogue) : epilogue(epilogue) { configure(); }
         ~Session() {
-            finish();
+            for (int64_t i = 0; i < waiting_height; i++) finish(i);
             _tile_release();
         }
         Session(const Session&) = delete;
@@ -34,23 +34,28 @@ struct Tiles {
         void run(int64_t height, const Block<T>& block) {
             float* to = block.last ? sums[turn][0] : block.partial;
             const int64_t stride = block.last ? NR : block.partial_stride;
+            // The block before is finished a few rows at a time between the products.
+            const int64_t steps = block.units / TILE, rows = ceil_div(waiting_height, steps);
+            int64_t row = 0;
+            auto between = [&] {
+                for (const int64_t end = least(row + rows, waiting_height); row < end; row++)
+                    finish(row);
+            };
             if (height > TILE)
-                multiply<2>(block, to, stride);
+                multiply<2>(block, to, stride, between);
             else
-                multiply<1>(block, to, stride);
+                multiply<1>(block, to, stride, between);
+            waiting_height = 0;
             if (!block.last) return;
-            finish();
             waiting = block, waiting_height = height;
             turn = 1 - turn;
         }
 
       private:
-        void finish() { // the block that waits, if any, whose sums are those of the other turn
-            for (int64_t i = 0; i < waiting_height; i++) {
-                const float* from = sums[1 - turn][i];
-                const vf row[VECTORS] = {load(from), load(from + LANES)};
-                store_finished(waiting, i, row, epilogue);
-            }
+        void finish(int64_t i) { // row i of the block that waits; its sums are of the other turn
+            const float* from = sums[1 - turn][i];
+            const vf row[VECTORS] = {load(from), load(from + LANES)};
+            store_finished(waiting, i, row, epilogue);
         }
 
         const Epilogue& epilogue;
@@ -123,8 +128,9 @@ struct Tiles {
         transpose(v);
     }
 
-    template <int ROWS, class T>
-    static void multiply(const Block<T>& block, float* to, int64_t to_stride) {
+    template <int ROWS, class T, class Between>
+    static void multiply(const Block<T>& block, float* to, int64_t to_stride,
+                         const Between& between) {
         const int32_t *a = block.a, *b = block.b;
         const int64_t stride = block.a_row * 4, below = block.a_row * TILE;
         start<ROWS>(block);
@@ -140,6 +146,7 @@ struct Tiles {
                 _tile_dpbf16ps(3, 5, 7);
             }
             a += block.a_chunk, b += TILE * NR;
+            between();
         }
         _tile_stored(0, to, to_stride * 4);
         _tile_stored(1, to + TILE, to_stride * 4);
