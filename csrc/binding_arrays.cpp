@@ -72,20 +72,6 @@ void describe(PyArrayObject* a, Array& out) {
     }
 }
 
-Status convert_array(PyArrayObject* a, Layout layout, Argument& out) {
-    if (PyArray_NDIM(a) > MAX_DIMS || !dtype_of(PyArray_DESCR(a), out.array.dtype))
-        return Status::unsupported;
-    if (layout == Layout::in_place && !PyArray_ISWRITEABLE(a)) return no_in_place("writable");
-    if (!fits(a, layout)) {
-        if (layout == Layout::in_place) return no_in_place("contiguous");
-        out.copy = nb::steal(PyArray_NewCopy(a, NPY_CORDER));
-        if (!out.copy.is_valid()) return Status::failed;
-        a = reinterpret_cast<PyArrayObject*>(out.copy.ptr());
-    }
-    describe(a, out.array);
-    return Status::ok;
-}
-
 // ---- outputs own a block of memory.h through a capsule ------------------------------------------
 
 constexpr size_t NUMPY_OWN = 1024; // smaller blocks NumPy itself keeps for reuse
@@ -108,6 +94,34 @@ PyObject* pooled_array(PyArray_Descr* descr, int dims, const npy_intp* shape, si
     if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), capsule)) // steals capsule
         return Py_DECREF(array), nullptr;
     return array;
+}
+
+// Null, with a Python error, when there is no memory.
+PyObject* new_array(Dtype dtype, int dims, const npy_intp* shape) {
+    size_t bytes = size_t(dtype_bytes(dtype));
+    bool too_large = false;
+    for (int i = 0; i < dims; i++)
+        too_large |= __builtin_mul_overflow(bytes, size_t(shape[i]), &bytes);
+    if (too_large) return PyErr_NoMemory();
+    if (bytes > NUMPY_OWN) return pooled_array(descr_of(dtype), dims, shape, bytes);
+    return PyArray_NewFromDescr(&PyArray_Type, descr_of(dtype), dims, shape, nullptr, nullptr, 0,
+                                nullptr);
+}
+
+Status convert_array(PyArrayObject* a, Layout layout, Argument& out) {
+    if (PyArray_NDIM(a) > MAX_DIMS || !dtype_of(PyArray_DESCR(a), out.array.dtype))
+        return Status::unsupported;
+    if (layout == Layout::in_place && !PyArray_ISWRITEABLE(a)) return no_in_place("writable");
+    if (!fits(a, layout)) {
+        if (layout == Layout::in_place) return no_in_place("contiguous");
+        PyObject* copy = new_array(out.array.dtype, PyArray_NDIM(a), PyArray_DIMS(a));
+        if (!copy) return Status::failed;
+        out.copy = nb::steal(copy);
+        if (PyArray_CopyInto(reinterpret_cast<PyArrayObject*>(copy), a)) return Status::failed;
+        a = reinterpret_cast<PyArrayObject*>(copy);
+    }
+    describe(a, out.array);
+    return Status::ok;
 }
 
 std::string shape_text(const Array& a) {
@@ -156,17 +170,8 @@ bool convert(PyObject* object, Precision& out) noexcept {
 
 Out allocate(Dtype dtype, const int64_t* shape, int dims) {
     npy_intp extents[MAX_DIMS];
-    size_t bytes = size_t(dtype_bytes(dtype));
-    bool too_large = false;
-    for (int i = 0; i < dims; i++) {
-        extents[i] = shape[i];
-        too_large |= __builtin_mul_overflow(bytes, size_t(shape[i]), &bytes);
-    }
-    if (too_large) PyErr_NoMemory(), throw nb::python_error();
-    PyObject* object = bytes <= NUMPY_OWN
-                           ? PyArray_NewFromDescr(&PyArray_Type, descr_of(dtype), dims, extents,
-                                                  nullptr, nullptr, 0, nullptr)
-                           : pooled_array(descr_of(dtype), dims, extents, bytes);
+    for (int i = 0; i < dims; i++) extents[i] = shape[i];
+    PyObject* object = new_array(dtype, dims, extents);
     if (!object) throw nb::python_error();
     Out out;
     out.object = nb::steal(object);

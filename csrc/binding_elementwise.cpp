@@ -1,8 +1,16 @@
 // elementwise.cpp, activation.cpp and dropout.cpp for Python.
 #include "binding.h"
+#include <nanobind/stl/vector.h>
 
 namespace weft {
 namespace {
+
+Out empty(const std::vector<int64_t>& shape, const Precision& dtype) {
+    if (shape.size() > size_t(MAX_DIMS)) throw Unsupported();
+    for (const int64_t n : shape)
+        if (n < 0) fail(PyExc_ValueError, "empty: a length is %lld", (long long)n);
+    return allocate(dtype.dtype, shape.data(), int(shape.size()));
+}
 
 Dtype wider(const Array& a, const Array& b) {
     return a.dtype == Dtype::bf16 && b.dtype == Dtype::bf16 ? Dtype::bf16 : Dtype::f32;
@@ -117,6 +125,7 @@ Out dropout(const In& x, double p, uint64_t key) {
 } // namespace
 
 void bind_elementwise(nb::module_& m) {
+    def(m, "empty", &empty, "shape"_a, "dtype"_a);
     def(m, "add", &add, "a"_a, "b"_a);
     def(m, "add_", &add_, "dst"_a, "src"_a);
     def(m, "mul", &mul, "a"_a, "b"_a);

@@ -8,8 +8,9 @@ N rows. Derived operations are one line each, in tensor.py.
 
 from __future__ import annotations
 
+import builtins
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,35 @@ def same_shape(a: Any, b: Any) -> bool:
     return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape == b.shape
 
 
+LARGE = 1 << 15  # elements of an array worth taking from the kernels' memory
+
+
+def broadcast(ufunc: np.ufunc, a: Any, b: Any) -> Array:
+    """`ufunc` of operands of different shapes, one of which may be a number."""
+    arrays = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+    if arrays and a.dtype == b.dtype and max(a.size, b.size) >= LARGE:
+        out = active.empty(np.broadcast_shapes(a.shape, b.shape), a.dtype)
+        return np.asarray(ufunc(a, b, out=out))
+    return np.asarray(ufunc(a, b))
+
+
+def joined(arrays: Sequence[Array], axis: int) -> Array:
+    """The arrays, one behind the other."""
+    first, length = arrays[0], builtins.sum([a.shape[axis] for a in arrays])
+    if length * first.size < LARGE * first.shape[axis] or {a.dtype for a in arrays} != {
+        first.dtype
+    }:
+        return np.concatenate(arrays, axis)
+    axis %= first.ndim
+    out = active.empty((*first.shape[:axis], length, *first.shape[axis + 1 :]), first.dtype)
+    return np.concatenate(arrays, axis, out=out)
+
+
 # ----- arithmetic, with broadcasting ----------------------------------------------------------
 
 
 def add(a: Any, b: Any) -> Result:
-    y = active.add(a, b) if same_shape(a, b) else np.asarray(a + b)
+    y = active.add(a, b) if same_shape(a, b) else broadcast(np.add, a, b)
     return y, lambda dy: (sum_to(dy, a), sum_to(dy, b))
 
 
@@ -62,7 +87,7 @@ def sub(a: Any, b: Any) -> Result:
 
 
 def mul(a: Any, b: Any) -> Result:
-    y = active.mul(a, b) if same_shape(a, b) else np.asarray(a * b)
+    y = active.mul(a, b) if same_shape(a, b) else broadcast(np.multiply, a, b)
     return y, lambda dy: (sum_to(dy * b, a), sum_to(dy * a, b))
 
 
@@ -262,14 +287,14 @@ def split(
             np.zeros_like(piece) if dy is None else dy
             for dy, piece in zip(gradients, pieces, strict=True)
         ]
-        return np.concatenate(filled, axis)
+        return joined(filled, axis)
 
     return pieces, backward
 
 
 def concatenate(*arrays: Array, axis: int) -> Result:
     edges = np.cumsum([a.shape[axis] for a in arrays])[:-1]
-    return np.concatenate(arrays, axis), lambda dy: tuple(np.split(dy, edges, axis))
+    return joined(arrays, axis), lambda dy: tuple(np.split(dy, edges, axis))
 
 
 # ----- what a network is made of --------------------------------------------------------------

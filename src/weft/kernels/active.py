@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weft.kernels import reference
 from weft.kernels.choice import choose_native
@@ -34,6 +35,15 @@ def _choose(definition: Function) -> Function:
         return quiet(*args, **kwargs) if result is NotImplemented else result
 
     return typing.cast(Function, call)
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Memory for a large result of NumPy's, from where the kernels' own results come.
+
+    NumPy gives large arrays back to the system, and every one costs its page faults again.
+    """
+    array = NotImplemented if native is None else native.empty(shape, dtype)
+    return np.empty(shape, dtype) if array is NotImplemented else array
 
 
 gelu_forward = _choose(reference.gelu_forward)
