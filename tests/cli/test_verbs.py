@@ -11,6 +11,7 @@ from tiny_model import LETTERS, save_run, tiny
 import weft as package
 from weft.cli import bench_compare, bench_kernels
 from weft.data import write_shard
+from weft.kernels import active
 
 
 class Stdin(io.TextIOWrapper):
@@ -355,9 +356,36 @@ def test_bench_generate_fits_into_the_context(weft, run_folder):
     assert (values["prompt_tokens"], values["new_tokens"]) == (8, 9)
 
 
-def test_bench_kernels_times_what_is_asked_for(weft, monkeypatch):
-    for name, size in (("B", 1), ("T", 8), ("N", 8), ("C", 48)):
+def shrink(monkeypatch):
+    for name, size in (("B", 1), ("T", 8), ("N", 8), ("C", 48), ("SQUARE", 8), ("LARGE_V", 40)):
         monkeypatch.setattr(bench_kernels, name, size)
+    models = {name: (1, 8, 2, 16) for name in bench_kernels.MODELS}
+    monkeypatch.setattr(bench_kernels, "MODELS", models)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_bench_kernels_covers_every_kernel(monkeypatch, precision):
+    """A kernel that is missing here needs a `Case` in src/weft/cli/bench_kernels.py."""
+    shrink(monkeypatch)
+    results = bench_kernels.measure(precision, 0)
+    kernels = {name for name, f in vars(active).items() if hasattr(f, "__wrapped__")}
+    assert {result.name for result in results} == kernels
+    assert all(result.rate > 0 for result in results)
+
+
+def test_bench_kernels_counts_operations_and_bytes(monkeypatch):
+    shrink(monkeypatch)
+    monkeypatch.setattr(bench_kernels, "time_call", lambda call, seconds: 1e-9)  # rate = work
+    work = {(r.name, r.size): r.rate for r in bench_kernels.measure("float32", 0)}
+    assert work["matmul", "8³: A·Bᵀ, 8 x 8 x 8"] == pytest.approx(2 * 8**3)
+    assert work["linear_backward", "8 x 48 x 192"] == pytest.approx(4 * 8 * 48 * 192)
+    assert work["add", "8 x 192"] == pytest.approx(3 * 4 * 8 * 192)
+    assert work["add_", "8 x 192"] == pytest.approx(3 * 4 * 8 * 192)
+    assert work["adam_step", "12 x 192 x 48"] == pytest.approx(12 * (7 * 4 * 192 * 48 + 4))
+
+
+def test_bench_kernels_times_what_is_asked_for(weft, monkeypatch):
+    shrink(monkeypatch)
     ran = weft("bench", "kernels", "--seconds", 1e-6, "--only", "norm", "--json")
     assert {k["name"] for k in ran.json["kernels"]} == {
         "layer_norm_forward", "layer_norm_backward", "rms_norm_forward", "rms_norm_backward",

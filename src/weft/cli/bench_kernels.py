@@ -1,10 +1,14 @@
-"""Timing each kernel by itself, at the sizes of one block of a small model (B 8, T 256, C 384)."""
+"""Timing each kernel by itself: products at the sizes of three models, the rest at those of one.
+
+To add a kernel: a `Case` below, which is the function and its arguments. Its floating-point
+operations are given; without them the bytes of its arguments and results are counted.
+"""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,21 +17,33 @@ from numpy.typing import NDArray
 
 from weft.kernels import active
 
-B, T, C, H, V = 8, 256, 384, 6, 512
+B, T, C, H, V = 8, 256, 384, 6, 512  # a small model
 N = B * T
+# B, T, H, C: nanoGPT's laptop setting, a GPT on tiny Shakespeare, GPT-2 124M
+MODELS = {"tiny": (12, 64, 4, 128), "blog": (64, 256, 6, 384), "gpt2": (4, 256, 12, 768)}
+SQUARE = 1024
+LARGE_V = 50257
 Array = NDArray[Any]
-ITEM = {"float32": 4, "bfloat16": 2}
+Arguments = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A call, and the work in it: floating-point operations, or bytes read and written."""
+    """A kernel, what makes its arguments, and its floating-point operations, if those count.
 
-    name: str
-    size: str
-    call: Callable[[], Any]
-    work: float
-    unit: str = "GB/s"
+    Without `flop` the bytes count: each array read once or written once, those at `rewritten` both.
+    """
+
+    function: Callable[..., Any]
+    arguments: Callable[[], Arguments]
+    flop: float | None = None
+    size: str = ""
+    rewritten: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The kernel's name."""
+        return self.function.__name__
 
 
 @dataclass(frozen=True)
@@ -43,18 +59,22 @@ class Result:
 
 def measure(precision: str, seconds: float, only: str = "") -> list[Result]:
     """Time the cases whose name contains `only`."""
-    results = []
-    for case in cases(precision):
-        if only in case.name:
-            median = time_call(case.call, seconds)
-            rate = case.work / median / 1e9
-            results.append(Result(case.name, case.size, median, rate, case.unit))
-    return results
+    return [_time(case, seconds) for case in cases(precision) if only in case.name]
+
+
+def _time(case: Case, seconds: float) -> Result:
+    arguments = case.arguments()
+    result = case.function(*arguments)
+    median = time_call(lambda: case.function(*arguments), seconds)
+    again = [arguments[i] for i in case.rewritten]
+    work = sum(a.nbytes for a in arrays([*arguments, result, again]))
+    size = case.size or " x ".join(str(n) for n in next(arrays(arguments)).shape)
+    unit = "GB/s" if case.flop is None else "GFLOP/s"
+    return Result(case.name, size, median, (case.flop or work) / median / 1e9, unit)
 
 
 def time_call(call: Callable[[], Any], seconds: float) -> float:
     """Median seconds of a call; as many calls as fit, three at least."""
-    call()
     times: list[float] = []
     while len(times) < 3 or sum(times) < seconds:
         started = time.perf_counter()
@@ -63,113 +83,184 @@ def time_call(call: Callable[[], Any], seconds: float) -> float:
     return statistics.median(times)
 
 
+def arrays(values: Any) -> Iterator[Array]:
+    """All arrays in nested sequences."""
+    if isinstance(values, np.ndarray):
+        yield values
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from arrays(value)
+
+
 def cases(precision: str) -> Iterator[Case]:
     """All kernels of training and decoding."""
     dtype = np.dtype(precision)
-    rng = np.random.default_rng(0)
+    pool = np.random.default_rng(0).standard_normal(1_000_003, np.float32)
 
     def normal(*shape: int, dtype: Any = dtype) -> Array:
-        return rng.standard_normal(shape, np.float32).astype(dtype)
+        return np.resize(pool.astype(dtype), shape)
 
-    yield from _matrix_cases(normal)
+    yield from _product_cases(normal)
+    yield from _linear_cases(normal)
     yield from _attention_cases(normal)
-    yield from _row_cases(normal, ITEM[precision])
-    yield from _loss_cases(normal, ITEM[precision])
+    yield from _elementwise_cases(normal)
+    yield from _norm_cases(normal)
+    yield from _loss_cases(normal)
     yield from _parameter_cases(normal)
 
 
-def _matrix_cases(normal: Callable[..., Array]) -> Iterator[Case]:
-    a, b = normal(512, 512), normal(512, 512)
-    yield Case("matmul", "512 x 512 x 512", lambda: active.matmul(a, b), 2 * 512**3, "GFLOP/s")
-    x, w, bias = normal(N, C), normal(4 * C, C, dtype=np.float32), normal(4 * C, dtype=np.float32)
-    dy, size, work = normal(N, 4 * C), f"{N} x {C} x {4 * C}", 2.0 * N * C * 4 * C
-    yield Case("linear_forward", size, lambda: active.linear_forward(x, w, bias), work, "GFLOP/s")
-    yield Case(
-        "linear_backward",
-        size,
-        lambda: active.linear_backward(dy, x, w, True),
-        2 * work,
-        "GFLOP/s",
-    )
-    row, size = normal(1, C), f"1 x {C} x {4 * C}"
-    yield Case("linear_forward", size, lambda: active.linear_forward(row, w, bias), w.nbytes)
+def _product_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    yield from _three_products(normal, f"{SQUARE}³", SQUARE, SQUARE, SQUARE)
+    for model, (B, T, H, C) in MODELS.items():
+        for K, N in ((C, C), (C, 3 * C), (C, 4 * C), (4 * C, C)):
+            yield from _three_products(normal, model, B * T, K, N)
+        yield from _three_products(normal, f"{model}, a head", T, C // H, T, batch=B * H)
+    rows, _, _, width = MODELS["gpt2"]
+    yield from _three_products(normal, "gpt2, logits", rows * MODELS["gpt2"][1], width, LARGE_V)
+
+
+def _three_products(
+    normal: Callable[..., Array], label: str, M: int, K: int, N: int, batch: int = 0
+) -> Iterator[Case]:
+    """A·B (M, K, N), A·Bᵀ (a linear layer's forward) and Aᵀ·B (its weight's gradient)."""
+    lead = (batch,) if batch else ()
+    shape = f"{batch} x " * bool(batch) + f"{M} x {K} x {N}"
+    flop = 2.0 * (batch or 1) * M * K * N
+    for letters, transpose_a, transpose_b in (("A·B", 0, 0), ("A·Bᵀ", 0, 1), ("Aᵀ·B", 1, 0)):
+        a = (*lead, K, M) if transpose_a else (*lead, M, K)
+        b = (*lead, N, K) if transpose_b else (*lead, K, N)
+
+        def arguments(a: Any = a, b: Any = b, swap: Any = (transpose_a, transpose_b)) -> Arguments:
+            return normal(*a), normal(*b), bool(swap[0]), bool(swap[1])
+
+        yield Case(active.matmul, arguments, flop, f"{label}: {letters}, {shape}")
+
+
+def _linear_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    def weights() -> Arguments:
+        return normal(4 * C, C, dtype=np.float32), normal(4 * C, dtype=np.float32)
+
+    def backward() -> Arguments:
+        return normal(N, 4 * C), normal(N, C), weights()[0], True
+
+    flop, size = 2.0 * N * C * 4 * C, f"{N} x {C} x {4 * C}"
+    yield Case(active.linear_forward, lambda: (normal(N, C), *weights()), flop, size)
+    yield Case(active.linear_backward, backward, 2 * flop, size)
+    one = f"1 x {C} x {4 * C}"
+    yield Case(active.linear_forward, lambda: (normal(1, C), *weights()), size=one)
 
 
 def _attention_cases(normal: Callable[..., Array]) -> Iterator[Case]:
-    D = C // H
-    q, k, v, dy = (normal(B, T, H, D) for _ in range(4))
-    scale, size = D**-0.5, f"B {B}, T {T}, H {H}, D {D}"
-    y, lse = active.attention_forward(q, k, v, scale, True, 0.0, 0)
-    work = 2.0 * B * H * T * T * D  # two products, half of each is masked
-    yield Case(
-        "attention_forward",
-        size,
-        lambda: active.attention_forward(q, k, v, scale, True, 0.0, 0),
-        work,
-        "GFLOP/s",
-    )
-    yield Case(
-        "attention_backward",
-        size,
-        lambda: active.attention_backward(dy, q, k, v, y, lse, scale, True, 0.0, 0),
-        2.5 * work,
-        "GFLOP/s",
-    )
+    for model, (B, T, H, C) in MODELS.items():
+        shape, scale = (B, T, H, C // H), (C // H) ** -0.5
+        flop = 2.0 * B * H * T * T * (C // H)  # two products, half of each is masked
+        for dropout in (0.0, 0.2):
+            size = f"{model}: B {B}, T {T}, H {H}, D {C // H}" + ", dropout" * bool(dropout)
+            how = (scale, True, dropout, 0)
+
+            def forward(shape: Any = shape, how: Any = how) -> Arguments:
+                return normal(*shape), normal(*shape), normal(*shape), *how
+
+            def backward(forward: Any = forward, shape: Any = shape, how: Any = how) -> Arguments:
+                y, lse = active.attention_forward(*forward())
+                return normal(*shape), *forward()[:3], y, lse, *how
+
+            yield Case(active.attention_forward, forward, flop, size)
+            yield Case(active.attention_backward, backward, 2.5 * flop, size)
 
 
-def _row_cases(normal: Callable[..., Array], item: int) -> Iterator[Case]:
-    x, dy = normal(N, C), normal(N, C)
-    wide, dwide, gate = normal(N, 4 * C), normal(N, 4 * C), normal(N, 4 * C)
-    w, b = normal(C, dtype=np.float32), normal(C, dtype=np.float32)
-    size, big = f"{N} x {C}", f"{N} x {4 * C}"
-    one, four = N * C * item, 4 * N * C * item  # bytes of such an array
-    _, mean, rstd = active.layer_norm_forward(x, w, b, 1e-5, x.dtype)
-    _, rms = active.rms_norm_forward(x, w, 1e-5, x.dtype)
-    calls: list[tuple[str, str, Callable[[], Any], int]] = [
-        ("layer_norm_forward", size,
-         lambda: active.layer_norm_forward(x, w, b, 1e-5, x.dtype), 2 * one),
-        ("layer_norm_backward", size,
-         lambda: active.layer_norm_backward(dy, x, w, mean, rstd, True), 3 * one),
-        ("rms_norm_forward", size, lambda: active.rms_norm_forward(x, w, 1e-5, x.dtype), 2 * one),
-        ("rms_norm_backward", size, lambda: active.rms_norm_backward(dy, x, w, rms), 3 * one),
-        ("gelu_forward", big, lambda: active.gelu_forward(wide, True), 2 * four),
-        ("gelu_backward", big, lambda: active.gelu_backward(dwide, wide, True), 3 * four),
-        ("swiglu_forward", big, lambda: active.swiglu_forward(gate, wide), 3 * four),
-        ("swiglu_backward", big, lambda: active.swiglu_backward(dwide, gate, wide), 5 * four),
-        ("dropout_forward", size, lambda: active.dropout_forward(x, 0.1, 1), 2 * one),
-        ("add", size, lambda: active.add(x, dy), 3 * one),
-    ]  # fmt: skip
-    yield from (Case(*call) for call in calls)
+def _elementwise_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    def wide(count: int, *more: Any) -> Callable[[], Arguments]:
+        return lambda: (*(normal(N, 4 * C) for _ in range(count)), *more)
+
+    def angles(T: int, D: int) -> Arguments:
+        return normal(T, D // 2, dtype=np.float32), normal(T, D // 2, dtype=np.float32)
+
+    yield Case(active.gelu_forward, wide(1, True))
+    yield Case(active.gelu_backward, wide(2, True))
+    for forward in (
+        active.relu_forward, active.sigmoid_forward, active.tanh_forward, active.silu_forward,
+    ):  # fmt: skip
+        yield Case(forward, wide(1))
+    for backward in (
+        active.relu_backward, active.sigmoid_backward, active.tanh_backward, active.silu_backward,
+    ):  # fmt: skip
+        yield Case(backward, wide(2))
+    yield Case(active.swiglu_forward, wide(2))
+    yield Case(active.swiglu_backward, wide(3))
+    for drop in (active.dropout_forward, active.dropout_backward):
+        yield Case(drop, wide(1, 0.2, 1))
+    yield Case(active.philox, lambda: (1, N * C), size=f"{N * C}")
+    yield Case(active.add, wide(2))
+    yield Case(active.add_, wide(2), rewritten=(0,))
+    yield Case(active.mul, wide(2))
+    yield Case(active.cast, wide(1, np.dtype("bfloat16")))
+    for turn in (active.rotary_forward, active.rotary_backward):
+        yield Case(turn, lambda: (normal(B, T, H, C // H), *angles(T, C // H)))
 
 
-def _loss_cases(normal: Callable[..., Array], item: int) -> Iterator[Case]:
-    logits, table = normal(N, V), normal(V, C, dtype=np.float32)
+def _norm_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    def layer() -> Arguments:
+        x, w = normal(N, C), normal(C, dtype=np.float32)
+        return x, w, normal(C, dtype=np.float32), 1e-5, x.dtype
+
+    def layer_backward() -> Arguments:
+        return normal(N, C), *layer()[:2], *active.layer_norm_forward(*layer())[1:], True
+
+    def rms() -> Arguments:
+        x, w, _, eps, dtype = layer()
+        return x, w, eps, dtype
+
+    def rms_backward() -> Arguments:
+        return normal(N, C), *rms()[:2], active.rms_norm_forward(*rms())[1]
+
+    yield Case(active.layer_norm_forward, layer)
+    yield Case(active.layer_norm_backward, layer_backward)
+    yield Case(active.rms_norm_forward, rms)
+    yield Case(active.rms_norm_backward, rms_backward)
+
+
+def _loss_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    for rows, V_ in ((N, V), (N // 2, LARGE_V)):
+        ids = np.arange(rows) % V_
+
+        def logits(count: int = 1, shape: Any = (rows, V_)) -> Arguments:
+            return tuple(normal(*shape) for _ in range(count))
+
+        def loss(logits: Any = logits, ids: Any = ids) -> Arguments:
+            return *logits(), ids, -100
+
+        def loss_backward(loss: Any = loss, rows: Any = rows) -> Arguments:
+            logits, ids, ignored = loss()
+            lse = active.cross_entropy_forward(logits, ids, ignored)[1]
+            return np.full(rows, 1 / rows, np.float32), logits, ids, lse, ignored
+
+        for forward in (active.softmax_forward, active.log_softmax_forward):
+            yield Case(forward, logits)
+        for backward in (active.softmax_backward, active.log_softmax_backward):
+            yield Case(backward, lambda logits=logits: logits(2))  # type: ignore[misc]
+        yield Case(active.cross_entropy_forward, loss)
+        yield Case(active.cross_entropy_backward, loss_backward, size=f"{rows} x {V_}")
     ids = np.arange(N) % V
-    _, lse = active.cross_entropy_forward(logits, ids, -100)
-    dlosses, dy = np.full(N, 1 / N, np.float32), normal(N, C, dtype=np.float32)
-    read = N * V * item
-    calls: list[tuple[str, str, Callable[[], Any], int]] = [
-        ("softmax_forward", f"{N} x {V}", lambda: active.softmax_forward(logits), 2 * read),
-        ("cross_entropy_forward", f"{N} x {V}",
-         lambda: active.cross_entropy_forward(logits, ids, -100), read),
-        ("cross_entropy_backward", f"{N} x {V}",
-         lambda: active.cross_entropy_backward(dlosses, logits, ids, lse, -100), 2 * read),
-        ("embedding_forward", f"{N} of {V} x {C}",
-         lambda: active.embedding_forward(table, ids), 8 * N * C),
-        ("embedding_backward", f"{N} of {V} x {C}",
-         lambda: active.embedding_backward(dy, ids, V), 4 * (N + V) * C),
-    ]  # fmt: skip
-    yield from (Case(*call) for call in calls)
+    yield Case(active.embedding_forward, lambda: (normal(V, C, dtype=np.float32), ids))
+    yield Case(active.embedding_backward, lambda: (normal(N, C, dtype=np.float32), ids, V))
 
 
 def _parameter_cases(normal: Callable[..., Array]) -> Iterator[Case]:
-    count = 4 * C * C
-    p, g, m, v = (normal(count, dtype=np.float32) for _ in range(4))
-    v, step = np.abs(v), np.zeros((), np.float32)
-    yield Case(
-        "adam_step",
-        f"{count}",
-        lambda: active.adam_step([p], [g], [m], [v], [step], 0.5, 1e-3, 0.9, 0.99, 1e-8, 0.1, True),
-        7 * 4 * count,
-    )
-    yield Case("sum_of_squares", f"{count}", lambda: active.sum_of_squares([g]), 4 * count)
+    def lists(count: int, matrices: int = 12) -> Sequence[list[Array]]:
+        shape = (4 * C, C)
+        return [[normal(*shape, dtype=np.float32) for _ in range(matrices)] for _ in range(count)]
+
+    def adam() -> Arguments:
+        p, g, m, v = lists(4)
+        steps = [np.zeros((), np.float32) for _ in p]
+        return p, g, m, [v * v for v in v], steps, 1e-3, 1e-3, 0.9, 0.99, 1e-8, 0.1, True
+
+    def sgd() -> Arguments:
+        return *lists(3), 1e-3, 1e-3, 0.9, 0.0, 0.1, False, False
+
+    size = f"12 x {4 * C} x {C}"
+    yield Case(active.adam_step, adam, size=size, rewritten=(0, 2, 3))
+    yield Case(active.sgd_step, sgd, size=size, rewritten=(0, 2))
+    yield Case(active.sum_of_squares, lambda: (lists(1)[0],), size=size)
+    yield Case(active.scale_, lambda: (lists(1)[0], 0.999), size=size, rewritten=(0,))
