@@ -27,31 +27,59 @@ void require_linear(const char* function, const Array& x, const Array& w) {
         fail_shapes(function, "x", x, "w", w);
 }
 
-Out linear_forward(const In& x, const In& w, const std::optional<In>& b) {
+void require_bias(const char* function, const Array& w, const std::optional<In>& b) {
+    if (!b) return;
+    require_floats(b->array);
+    if (b->array.dims != 1 || b->array.shape[0] != w.shape[0])
+        fail_shapes(function, "w", w, "b", *b);
+}
+
+// An array (rows, columns) that may be absent.
+void require_matrix(const char* function, const char* name, const std::optional<In>& a,
+                    const Array& x, int64_t rows, int64_t columns) {
+    if (!a) return;
+    require_floats(a->array);
+    if (a->array.dims != 2 || a->array.shape[0] != rows || a->array.shape[1] != columns)
+        fail_shapes(function, "x", x, name, *a);
+}
+
+Out linear_forward(const In& x, const In& w, const std::optional<In>& b,
+                   const std::optional<In>& residual, double p, uint64_t key) {
     require_floats(x.array, w.array);
     require_linear("linear_forward", x, w);
-    if (b) {
-        require_floats(b->array);
-        if (b->array.dims != 1 || b->array.shape[0] != w->shape[0])
-            fail_shapes("linear_forward", "w", w, "b", *b);
-    }
-    Out y = allocate(x->dtype, {x->shape[0], w->shape[0]});
+    require_bias("linear_forward", w, b);
+    require_matrix("linear_forward", "residual", residual, x, x->shape[0], w->shape[0]);
+    if (!(p >= 0 && p < 1)) throw Unsupported(); // the definition knows p = 1, and what is an error
+    Out y = allocate(residual ? residual->array.dtype : x->dtype, {x->shape[0], w->shape[0]});
     Section section(y.array.size * 8);
-    kernels().linear_forward(x, w, absent_or(b), y);
+    kernels().linear_forward(x, w, absent_or(b), absent_or(residual), p, key, y);
     return y;
 }
 
+std::tuple<Out, Out> linear_gelu_forward(const In& x, const In& w, const std::optional<In>& b,
+                                         bool tanh) {
+    require_floats(x.array, w.array);
+    require_linear("linear_gelu_forward", x, w);
+    require_bias("linear_gelu_forward", w, b);
+    Out pre = allocate(x->dtype, {x->shape[0], w->shape[0]}), y = like(pre);
+    run(y.array.size * 8, [&] { kernels().linear_gelu_forward(x, w, absent_or(b), tanh, pre, y); });
+    return {std::move(pre), std::move(y)};
+}
+
 std::tuple<Out, Out, std::optional<Out>> linear_backward(const In& dy, const In& x, const In& w,
-                                                         bool bias) {
+                                                         bool bias, const std::optional<In>& pre,
+                                                         bool tanh) {
     require_floats(dy.array, x.array, w.array);
     require_linear("linear_backward", x, w);
     if (dy->dims != 2 || dy->shape[0] != x->shape[0] || dy->shape[1] != w->shape[0])
         fail_shapes("linear_backward", "dy", dy, "w", w);
+    require_matrix("linear_backward", "pre", pre, x, x->shape[0], x->shape[1]);
     Out dx = like(x), dw = like(w, Dtype::f32);
     std::optional<Out> db;
     if (bias) db = allocate(Dtype::f32, {w->shape[0]});
-    Section section(dx.array.size * 8 + dw.array.size * 8);
-    kernels().linear_backward(dy, x, w, dx, dw, db ? db->array : Array{});
+    run(dx.array.size * 8 + dw.array.size * 8, [&] {
+        kernels().linear_backward(dy, x, w, absent_or(pre), tanh, dx, dw, db ? db->array : Array{});
+    });
     return {std::move(dx), std::move(dw), std::move(db)};
 }
 
@@ -59,8 +87,11 @@ std::tuple<Out, Out, std::optional<Out>> linear_backward(const In& dy, const In&
 
 void bind_matmul(nb::module_& m) {
     def(m, "matmul", &matmul, "a"_a, "b"_a, "transpose_a"_a = false, "transpose_b"_a = false);
-    def(m, "linear_forward", &linear_forward, "x"_a, "w"_a, "b"_a.none());
-    def(m, "linear_backward", &linear_backward, "dy"_a, "x"_a, "w"_a, "bias"_a);
+    def(m, "linear_forward", &linear_forward, "x"_a, "w"_a, "b"_a.none(), "residual"_a = nb::none(),
+        "p"_a = 0.0, "key"_a = 0);
+    def(m, "linear_gelu_forward", &linear_gelu_forward, "x"_a, "w"_a, "b"_a.none(), "tanh"_a);
+    def(m, "linear_backward", &linear_backward, "dy"_a, "x"_a, "w"_a, "bias"_a,
+        "pre"_a = nb::none(), "tanh"_a = true);
 }
 
 } // namespace weft

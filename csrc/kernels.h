@@ -23,8 +23,15 @@
 #define WEFT_KERNELS(KERNEL) \
     /* matmul.cpp: a (..., M, K), b (..., K, N), y (..., M, N); x (N, K), w (M, K), b (M), y (N, M) */ \
     KERNEL(matmul, void(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& y)) \
-    KERNEL(linear_forward, void(const Array& x, const Array& w, const Array& b, const Array& y)) \
-    KERNEL(linear_backward, void(const Array& dy, const Array& x, const Array& w, const Array& dx, const Array& dw, const Array& db)) \
+    /* residual and pre (N, M), but in backward pre (N, K); all but x and w may be absent */ \
+    KERNEL(linear_forward, void(const Array& x, const Array& w, const Array& b, \
+                                const Array& residual, double dropout, uint64_t key, \
+                                const Array& y)) \
+    KERNEL(linear_gelu_forward, void(const Array& x, const Array& w, const Array& b, bool tanh, \
+                                     const Array& pre, const Array& y)) \
+    KERNEL(linear_backward, void(const Array& dy, const Array& x, const Array& w, \
+                                 const Array& pre, bool tanh, const Array& dx, const Array& dw, \
+                                 const Array& db)) \
     /* attention.cpp: q, y, dy, dq (B, Tq, H, D); k, v, dk, dv (B, Tk, Hkv, D); lse (B, H, Tq) float32; */ \
     /* q, k and v may be strided, with a contiguous last axis */ \
     KERNEL(attention_forward, void(const Array& q, const Array& k, const Array& v, float scale, \

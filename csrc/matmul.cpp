@@ -6,13 +6,6 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-template <class B> struct AddBias {
-    const B* bias;
-    vf operator()(vf sums, int64_t, int64_t column, int64_t n) const {
-        return sums + (n >= LANES ? load(bias + column) : load(bias + column, n));
-    }
-};
-
 constexpr int64_t TINY = 2048; // multiplications not worth packing
 
 // ---- products too small or too narrow for panels ------------------------------------------------
@@ -24,19 +17,20 @@ float element_at(const Operand& o, int64_t row, int64_t k) {
     return o.round ? widen(from_float<bf16>(x)) : x;
 }
 
-template <class T, class Epilogue>
+template <class T>
 void tiny_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
                   const Epilogue& epilogue) {
     for (int64_t i = 0; i < M; i++)
         for (int64_t j = 0; j < N; j++) {
             float sum = 0;
             for (int64_t k = 0; k < K; k++) sum += element_at(a, i, k) * element_at(b, j, k);
-            static_cast<T*>(out.data)[i * out.stride + j] =
-                from_float<T>(epilogue(splat(sum), i, j, 1)[0]);
+            vf sums[VECTORS] = {splat(sum)};
+            if (!epilogue.plain()) epilogue(sums, i, j, 1);
+            static_cast<T*>(out.data)[i * out.stride + j] = from_float<T>(sums[0][0]);
         }
 }
 
-template <class W, class T, class Epilogue>
+template <class W, class T>
 void narrow_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
                     const Epilogue& epilogue) {
     Scratch<float> x(M * K);
@@ -49,9 +43,15 @@ void narrow_product(const Operand& a, const Operand& b, int64_t M, int64_t N, in
         dot_product<W>(M, x, static_cast<const W*>(b.data) + begin * b.row_stride, b.row_stride, K,
                        y, n, n);
         for (int64_t i = 0; i < M; i++)
-            for (int64_t j = 0; j < n; j += LANES)
-                store_some(static_cast<T*>(out.data) + i * out.stride + begin + j,
-                           epilogue(load_some(y + i * n + j, n - j), i, begin + j, n - j), n - j);
+            for (int64_t j = 0; j < n; j += NR) {
+                vf sums[VECTORS];
+                for (int v = 0; v < VECTORS; v++)
+                    sums[v] = load_some(y + i * n + j + v * LANES, n - j - v * LANES);
+                if (!epilogue.plain()) epilogue(sums, i, begin + j, n - j);
+                T* to = static_cast<T*>(out.data) + i * out.stride + begin + j;
+                for (int v = 0; v < VECTORS; v++)
+                    store_some(to + v * LANES, sums[v], n - j - v * LANES);
+            }
     };
     if (M * N * K < SMALL / 8)
         body(int64_t(0), N);
@@ -61,7 +61,7 @@ void narrow_product(const Operand& a, const Operand& b, int64_t M, int64_t N, in
 
 // ---- choosing -----------------------------------------------------------------------------------
 
-template <class T, class Epilogue>
+template <class T>
 void product_as(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
                 const Epilogue& epilogue) {
     if (M == 0 || N == 0) return;
@@ -80,7 +80,6 @@ void product_as(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_
         packed_product<Vectors<Floats>, T>(a, b, M, N, K, out, epilogue);
 }
 
-template <class Epilogue>
 void product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, const Array& out,
              int64_t offset, const Epilogue& epilogue) {
     if (out.dtype == Dtype::bf16)
@@ -125,28 +124,40 @@ void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, 
     const int64_t batches = y.size ? y.size / (M * N) : 0;
     auto one = [&](int64_t i) {
         product(operand(a, transpose_a, i * M * K), operand(b, !transpose_b, i * K * N), M, N, K, y,
-                i * M * N, Plain{});
+                i * M * N, Epilogue{});
     };
     if (batches > 1 && M * N * K * batches >= SMALL / 8) return parallel(batches, one);
     for (int64_t i = 0; i < batches; i++) one(i);
 }
 
-void linear_forward(const Array& x, const Array& w, const Array& b, const Array& y) {
+void linear_forward(const Array& x, const Array& w, const Array& b, const Array& residual,
+                    double dropout, uint64_t key, const Array& y) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
-    const Operand left = operand(x, false), right = operand(w, false, 0, x.dtype == Dtype::bf16);
-    if (!b.data) return product(left, right, N, M, K, y, 0, Plain{});
-    with_type(b.dtype, [&](auto* type) {
-        using B = element<decltype(type)>;
-        product(left, right, N, M, K, y, 0, AddBias<B>{data<B>(b)});
-    });
+    Epilogue epilogue;
+    epilogue.bias = b, epilogue.residual = residual, epilogue.columns = M;
+    epilogue.dropout = dropout, epilogue.key = key;
+    product(operand(x, false), operand(w, false, 0, x.dtype == Dtype::bf16), N, M, K, y, 0,
+            epilogue);
 }
 
-void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& dx,
-                     const Array& dw, const Array& db) {
+void linear_gelu_forward(const Array& x, const Array& w, const Array& b, bool tanh,
+                         const Array& pre, const Array& y) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
-    product(operand(dy, false), operand(w, true, 0, x.dtype == Dtype::bf16), N, K, M, dx, 0,
-            Plain{});
-    product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Plain{});
+    Epilogue epilogue;
+    epilogue.bias = b, epilogue.pre = pre, epilogue.columns = M;
+    epilogue.gelu = Epilogue::Gelu::forward, epilogue.tanh = tanh;
+    product(operand(x, false), operand(w, false, 0, x.dtype == Dtype::bf16), N, M, K, y, 0,
+            epilogue);
+}
+
+void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& pre, bool tanh,
+                     const Array& dx, const Array& dw, const Array& db) {
+    const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
+    Epilogue slope;
+    slope.gelu = pre.data ? Epilogue::Gelu::backward : Epilogue::Gelu::none;
+    slope.pre = pre, slope.tanh = tanh, slope.columns = K;
+    product(operand(dy, false), operand(w, true, 0, x.dtype == Dtype::bf16), N, K, M, dx, 0, slope);
+    product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Epilogue{});
     if (!db.data) return;
     if (dy.dtype == Dtype::bf16)
         column_sums(data<bf16>(dy), N, M, data<float>(db));

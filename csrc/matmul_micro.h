@@ -1,7 +1,7 @@
 // The micro-kernel: H rows times NR columns of the output stay in registers
 // while the depth runs by.
 #pragma once
-#include "matmul_pack.h"
+#include "matmul_epilogue.h"
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -9,8 +9,6 @@ namespace {
 // MR x NR accumulators, NR / LANES vectors of the right panel and one broadcast
 // element must fit into the registers: 32 with AVX-512 and NEON, else 16; and
 // be enough to hide the latency of the sum.
-constexpr int VECTORS = 2;
-constexpr int NR = VECTORS * LANES;
 #if defined(__AVX512F__)
 constexpr int MR = 14;
 #elif defined(__aarch64__)
@@ -18,9 +16,6 @@ constexpr int MR = 12;
 #else
 constexpr int MR = 6;
 #endif
-
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // `n` rows cut into panels of at most `most`: of heights that differ by one at
 // the most, or all of full height but the last.
@@ -51,23 +46,6 @@ template <class T> struct Block {
     bool past_caches;             // the output does not stay in one
 };
 
-// What becomes of finished sums, in columns from `column` on, n of which exist (LANES or more: all
-// lanes), before they are rounded and stored.
-struct Plain {
-    vf operator()(vf sums, int64_t, int64_t, int64_t) const { return sums; }
-};
-
-template <class T> inline void store_some(T* p, vf x, int64_t n) {
-    if (n >= LANES)
-        store(p, x);
-    else if (n > 0)
-        store(p, x, n);
-}
-
-inline vf load_some(const float* p, int64_t n) {
-    return n >= LANES ? load(p) : n > 0 ? load(p, n) : zero();
-}
-
 // 2 * LANES neighbours; `past_caches` where the output is too large to stay in one, so that its
 // lines need not be read before they are written.
 inline bool whole_lines(const void* p) { return reinterpret_cast<uintptr_t>(p) % 64 == 0; }
@@ -97,34 +75,41 @@ inline void store_pair(bf16* p, vf x, vf y, bool past_caches) {
 }
 
 // Row i of the block's finished sums.
-template <class T, class Epilogue>
-inline void store_finished(const Block<T>& block, int64_t i, const vf (&sums)[VECTORS],
-                           const Epilogue& epilogue) {
-    vf done[VECTORS] = {};
-#pragma GCC unroll 4
-    for (int j = 0; j < VECTORS; j++)
-        if (block.columns > j * LANES)
-            done[j] = epilogue(sums[j], block.row + i, block.column + j * LANES,
-                               block.columns - j * LANES);
+template <class T> inline void store_row(const Block<T>& block, int64_t i, vf (&sums)[VECTORS]) {
     T* to = block.out + i * block.out_stride;
     if constexpr (VECTORS == 2) {
-        if (block.columns >= NR) return store_pair(to, done[0], done[1], block.past_caches);
+        if (block.columns >= NR) return store_pair(to, sums[0], sums[1], block.past_caches);
     }
 #pragma GCC unroll 4
     for (int j = 0; j < VECTORS; j++)
-        store_some(to + j * LANES, done[j], block.columns - j * LANES);
+        store_some(to + j * LANES, sums[j], block.columns - j * LANES);
 }
 
-template <class T, class Epilogue>
-inline void finish(const Block<T>& block, int64_t i, vf (&sums)[VECTORS],
-                   const Epilogue& epilogue) {
+// Row i of what waits for further ranges of the depth.
+template <class T> inline void add_partial(const Block<T>& block, int64_t i, vf (&sums)[VECTORS]) {
+    const float* partial = block.partial + i * block.partial_stride;
+    for (int j = 0; j < VECTORS; j++)
+        sums[j] = sums[j] + load_some(partial + j * LANES, block.columns - j * LANES);
+}
+
+template <class T> inline void keep_partial(const Block<T>& block, int64_t i, vf (&sums)[VECTORS]) {
     float* partial = block.partial + i * block.partial_stride;
-    if (!block.first)
-        for (int j = 0; j < VECTORS; j++)
-            sums[j] = sums[j] + load_some(partial + j * LANES, block.columns - j * LANES);
-    if (block.last) return store_finished(block, i, sums, epilogue);
     for (int j = 0; j < VECTORS; j++)
         store_some(partial + j * LANES, sums[j], block.columns - j * LANES);
+}
+
+// Rows of the block from memory, one after the other: for an epilogue, whose code would otherwise
+// be there once for each row.
+template <class T>
+__attribute__((noinline)) void finish_rows(const Block<T>& block, const float* sums, int64_t begin,
+                                           int64_t end, const Epilogue& epilogue) {
+    const bool plain = epilogue.plain();
+    for (int64_t i = begin; i < end; i++) {
+        vf row[VECTORS];
+        for (int j = 0; j < VECTORS; j++) row[j] = load(sums + i * NR + j * LANES);
+        if (!plain) epilogue(row, block.row + i, block.column, block.columns);
+        store_row(block, i, row);
+    }
 }
 
 // sums (H, NR) += left (H, units) right (units, NR). Element (i, u) of the left
@@ -147,12 +132,26 @@ inline __attribute__((always_inline)) void accumulate(const int32_t* a, const in
     }
 }
 
-template <class Unit, int H, class T, class Epilogue>
-void micro(const Block<T>& block, const Epilogue& epilogue) {
+template <class Unit, int H, class T> void micro(const Block<T>& block, const Epilogue& epilogue) {
     vf sums[H][VECTORS] = {};
     accumulate<Unit, H, 1, H>(block.a, block.b, block.units, sums);
+    if (!block.first) {
 #pragma GCC unroll 16
-    for (int i = 0; i < H; i++) finish(block, i, sums[i], epilogue);
+        for (int i = 0; i < H; i++) add_partial(block, i, sums[i]);
+    }
+    if (!block.last) {
+#pragma GCC unroll 16
+        for (int i = 0; i < H; i++) keep_partial(block, i, sums[i]);
+    } else if (epilogue.plain()) {
+#pragma GCC unroll 16
+        for (int i = 0; i < H; i++) store_row(block, i, sums[i]);
+    } else {
+        alignas(64) float rows[H * NR];
+#pragma GCC unroll 16
+        for (int i = 0; i < H; i++)
+            for (int j = 0; j < VECTORS; j++) store(rows + i * NR + j * LANES, sums[i][j]);
+        finish_rows(block, rows, 0, H, epilogue);
+    }
 }
 
 // What Product asks of a micro-kernel; the other one is in matmul_tiles.h.
@@ -174,7 +173,7 @@ template <class Unit_> struct Vectors {
     }
 
     // What a thread needs while it computes.
-    template <class T, class Epilogue> struct Session {
+    template <class T> struct Session {
         const Epilogue& epilogue;
         explicit Session(const Epilogue& epilogue) : epilogue(epilogue) {}
 

@@ -9,6 +9,20 @@
 namespace weft::WEFT_ISA {
 namespace {
 
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+template <class T> inline void store_some(T* p, vf x, int64_t n) {
+    if (n >= LANES)
+        store(p, x);
+    else if (n > 0)
+        store(p, x, n);
+}
+
+template <class T> inline vf load_some(const T* p, int64_t n) {
+    return n >= LANES ? load(p) : n > 0 ? load(p, n) : zero();
+}
+
 // One operand of a product as rows x depth. One of the strides (in elements) is 1.
 struct Operand {
     const void* data;

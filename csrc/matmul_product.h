@@ -35,7 +35,7 @@ inline void prefetch(const void* p, int64_t bytes) {
 
 // One piece of out = a (M, K) b (N, K)ᵀ; the last of the depth goes through the epilogue.
 // Unfinished sums wait in `sums`, whose rows are `sums_stride` long, in whole panels.
-template <class Kernel, class T, class Epilogue> class Product {
+template <class Kernel, class T> class Product {
     using Unit = typename Kernel::Unit;
     static constexpr int64_t STEP = Kernel::CHUNK * Unit::DEPTH; // elements in a chunk
 
@@ -97,7 +97,7 @@ template <class Kernel, class T, class Epilogue> class Product {
         const Scratch<int32_t> left(panels.count * Kernel::HEIGHT * units_of(0));
         const int64_t j0 = columns.start(c), j1 = j0 + columns.size(c);
         const bool far = right * units_of(0) * NR > FAR; // panels come from beyond the second level
-        typename Kernel::template Session<T, Epilogue> session(epilogue);
+        typename Kernel::template Session<T> session(epilogue);
         for (int64_t d = 0; d < depth.count; d++) {
             for (int64_t i = 0; i < panels.count; i++)
                 if (!in_place(panels.size(i)))
@@ -164,7 +164,7 @@ template <class Kernel, class T, class Epilogue> class Product {
     Scratch<int32_t> packed_right;
 };
 
-template <class Kernel, class T, class Epilogue>
+template <class Kernel, class T>
 void packed_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
                     const Epilogue& epilogue) {
     constexpr int64_t DEPTH = Kernel::Unit::DEPTH;
@@ -178,8 +178,8 @@ void packed_product(const Operand& a, const Operand& b, int64_t M, int64_t N, in
         for (int64_t k = 0; k == 0 || k < K; k += piece_units * DEPTH) {
             const int64_t length = least(piece_units * DEPTH, K - k);
             const Piece piece{0, j, k, M, least(width, N - j), length, k == 0, k + length == K};
-            Product<Kernel, T, Epilogue>(
-                a, b, piece, out, waits ? static_cast<float*>(sums) : nullptr, width, epilogue)
+            Product<Kernel, T>(a, b, piece, out, waits ? static_cast<float*>(sums) : nullptr, width,
+                               epilogue)
                 .run();
         }
 }

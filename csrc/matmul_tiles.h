@@ -21,11 +21,11 @@ struct Tiles {
 
     // While it computes, a thread has the tiles' shapes set up, and the sums of the block before
     // wait to be stored: that is done while the tiles are busy with the next block.
-    template <class T, class Epilogue> class Session {
+    template <class T> class Session {
       public:
         explicit Session(const Epilogue& epilogue) : epilogue(epilogue) { configure(); }
         ~Session() {
-            for (int64_t i = 0; i < waiting_height; i++) finish(i);
+            finish_rows(waiting, sums[1 - turn][0], 0, waiting_height, epilogue);
             _tile_release();
         }
         Session(const Session&) = delete;
@@ -38,8 +38,10 @@ struct Tiles {
             const int64_t steps = block.units / TILE, rows = ceil_div(waiting_height, steps);
             int64_t row = 0;
             auto between = [&] {
-                for (const int64_t end = least(row + rows, waiting_height); row < end; row++)
-                    finish(row);
+                if (row >= waiting_height) return;
+                const int64_t end = least(row + rows, waiting_height);
+                finish_rows(waiting, sums[1 - turn][0], row, end, epilogue);
+                row = end;
             };
             if (height > TILE)
                 multiply<2>(block, to, stride, between);
@@ -52,12 +54,6 @@ struct Tiles {
         }
 
       private:
-        void finish(int64_t i) { // row i of the block that waits; its sums are of the other turn
-            const float* from = sums[1 - turn][i];
-            const vf row[VECTORS] = {load(from), load(from + LANES)};
-            store_finished(waiting, i, row, epilogue);
-        }
-
         const Epilogue& epilogue;
         Block<T> waiting;
         int64_t waiting_height = 0;

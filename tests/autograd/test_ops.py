@@ -7,6 +7,7 @@ import torch
 import weft
 from weft import Tensor, apply
 from weft.autograd import ops
+from weft.nn import functional as F
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -117,8 +118,22 @@ def wanted(*shape: int, seed: int = 0) -> Tensor:
 
 
 GRADCHECKED = {
-    "linear": (lambda x, w, b: apply(ops.linear, x, w, b), (2, 3, 4), (5, 4), (5,)),
-    "linear without bias": (lambda x, w: apply(ops.linear, x, w, None), (3, 4), (5, 4)),
+    "linear": (lambda x, w, b: F.linear(x, w, b), (2, 3, 4), (5, 4), (5,)),
+    "linear without bias": (lambda x, w: F.linear(x, w), (3, 4), (5, 4)),
+    "linear with residual and dropout": (
+        lambda x, w, b, r: F.linear(x, w, b, r, 0.3, generator=weft.random.Generator(5)),
+        (2, 3, 4), (5, 4), (5,), (2, 3, 5),
+    ),
+    "feed_forward": (
+        lambda x, up, a, down, b, r: F.feed_forward(
+            x, (up, a), (down, b), r, 0.3, generator=weft.random.Generator(5)
+        ),
+        (2, 3, 4), (7, 4), (7,), (4, 7), (4,), (2, 3, 4),
+    ),
+    "feed_forward bare": (
+        lambda x, up, down: F.feed_forward(x, (up, None), (down, None), approximate="none"),
+        (3, 4), (7, 4), (4, 7),
+    ),
     "gelu tanh": (lambda x: apply(ops.gelu, x, tanh=True), (17,)),
     "gelu erf": (lambda x: apply(ops.gelu, x, tanh=False), (17,)),
     "silu": (lambda x: apply(ops.silu, x), (9,)),
@@ -165,7 +180,7 @@ def test_bfloat16_gradients_have_the_dtype_of_their_tensor():
     x = weft.tensor(A, dtype=weft.float32, requires_grad=True)
     w = weft.tensor(numbers(5, 4), dtype=weft.float32, requires_grad=True)
     with weft.autocast(weft.bfloat16):
-        y = apply(ops.linear, x, w, None)
+        y = F.linear(x, w)
     assert y.dtype == weft.bfloat16
     (y.float() * 1.0).sum().backward()
     assert x.grad.dtype == weft.float32 and w.grad.dtype == weft.float32

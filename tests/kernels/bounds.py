@@ -38,14 +38,32 @@ def matmul(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = Fa
     return (length + 2) * reference.matmul(np.abs(a), np.abs(b), transpose_a, transpose_b)
 
 
-def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
+def linear_forward(
+    x: Array, w: Array, b: Array | None, residual: Array | None = None, p: float = 0, key: int = 0
+) -> Array:
     magnitude = np.abs(x) @ np.abs(w).T
-    return (x.shape[1] + 3) * (magnitude if b is None else magnitude + np.abs(b))
+    error = (x.shape[1] + 3) * (magnitude if b is None else magnitude + np.abs(b)) / (1 - p)
+    if p > 0:
+        error = 2 * error
+    return error if residual is None else 2 * error + np.abs(residual)
 
 
-def linear_backward(dy: Array, x: Array, w: Array, bias: bool) -> tuple[Array, ...]:
+STEEPEST = 1.13  # GELU's slope, at most
+
+
+def linear_gelu_forward(x: Array, w: Array, b: Array | None, tanh: bool) -> tuple[Array, Array]:
+    error = linear_forward(x, w, b)
+    pre, _ = reference.linear_gelu_forward(x, w, b, tanh)
+    return error, STEEPEST * error + gelu_forward(pre, tanh)
+
+
+def linear_backward(
+    dy: Array, x: Array, w: Array, bias: bool, pre: Array | None = None, tanh: bool = True
+) -> tuple[Array, ...]:
     (N, M), d = dy.shape, np.abs(dy)
     dx, dw = (M + 2) * (d @ np.abs(w)), (N + 2) * (d.T @ np.abs(x))
+    if pre is not None:
+        dx = STEEPEST * dx + gelu_backward(dy @ w, pre, tanh)
     return dx, dw, (N + 2) * d.sum(0)
 
 

@@ -281,14 +281,37 @@ def product_inputs(batch: bool, transpose_a: bool, transpose_b: bool, axis: int)
     return inputs
 
 
+def layer_sizes(axis: int, i: Inputs) -> tuple[int, int, int]:
+    sizes = [5, 6, 7]
+    sizes[axis] = i.n
+    return sizes[0], sizes[1], sizes[2]
+
+
 def linear_inputs(axis: int, bias: bool, backward: bool, mixed: bool) -> Any:
     def inputs(i: Inputs) -> tuple[Any, ...]:
-        sizes = [5, 6, 7]
-        sizes[axis] = i.n
-        N, M, K = sizes
+        N, M, K = layer_sizes(axis, i)
         x = i.normal(N, K)
         w, b = i.weight(M, K) if mixed else i.normal(M, K), i.weight(M) if bias else None
         return (i.normal(N, M), x, w, bias) if backward else (x, w, b)
+
+    return inputs
+
+
+def residual_inputs(axis: int, p: float) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        N, M, K = layer_sizes(axis, i)
+        return i.normal(N, K), i.weight(M, K), i.weight(M), i.weight(N, M), p, KEY
+
+    return inputs
+
+
+def gelu_inputs(axis: int, backward: bool, tanh: bool) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        N, M, K = layer_sizes(axis, i)
+        x, w = i.normal(N, K), i.weight(M, K)
+        if not backward:
+            return x, w, i.weight(M), tanh
+        return i.normal(N, M), i.result(reference.gelu_forward, x, tanh), w, True, x, tanh
 
     return inputs
 
@@ -320,6 +343,21 @@ PRODUCTS = (
         Twin("linear_backward", "NMK"[axis], linear_inputs(axis, bias, True, mixed),
              bounds.linear_backward, more_first, evaluated=weight_rounded(2))
         for axis, bias, mixed in ((0, True, False), (1, True, True), (2, False, True))
+    ]
+    + [
+        Twin("linear_forward", f"residual-{'NMK'[axis]}", residual_inputs(axis, p),
+             bounds.linear_forward, more_first, evaluated=weight_rounded(1))
+        for axis, p in ((0, 0.0), (1, 0.0), (1, 0.3), (0, 0.3))
+    ]
+    + [
+        Twin("linear_gelu_forward", f"{'NMK'[axis]}-{tanh}", gelu_inputs(axis, False, tanh),
+             bounds.linear_gelu_forward, more_first, evaluated=weight_rounded(1))
+        for axis, tanh in ((0, True), (1, True), (1, False), (2, True))
+    ]
+    + [
+        Twin("linear_backward", f"gelu-{'NMK'[axis]}-{tanh}", gelu_inputs(axis, True, tanh),
+             bounds.linear_backward, more_first, evaluated=weight_rounded(2))
+        for axis, tanh in ((0, True), (2, True), (2, False), (1, True))
     ]
 )  # fmt: skip
 

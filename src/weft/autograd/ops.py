@@ -336,16 +336,54 @@ def vector_matmul(a: Array, b: Array) -> Result:
     return np.asarray(y.squeeze(gone)), backward
 
 
-def linear(x: Array, w: Array, b: Array | None) -> Result:
-    """y = x Wᵀ + b: (..., K), (M, K), (M) -> (..., M)."""
+def linear(
+    x: Array, w: Array, b: Array | None, residual: Array | None, p: float, key: int
+) -> Result:
+    """y = residual + dropout(x Wᵀ + b): (..., K), (M, K), (M), (..., M) -> (..., M)."""
     rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, K)
-    y = active.linear_forward(rows, w, b)
+    y = active.linear_forward(rows, w, b, flat_rows(residual), p, key)
 
-    def backward(dy: Array) -> tuple[Array, Array, Array | None]:
-        dx, dw, db = active.linear_backward(dy.reshape(y.shape), rows, w, b is not None)
-        return cast_array(dx.reshape(x.shape), x.dtype), dw, db
+    def backward(dy: Array) -> tuple[Array | None, ...]:
+        d = before_dropout(dy.reshape(y.shape), p, key, rows.dtype)
+        dx, dw, db = active.linear_backward(d, rows, w, b is not None)
+        return cast_array(dx.reshape(x.shape), x.dtype), dw, db, dy
 
     return y.reshape(*x.shape[:-1], w.shape[0]), backward
+
+
+def feed_forward(
+    x: Array,
+    up: Array,
+    up_bias: Array | None,
+    down: Array,
+    down_bias: Array | None,
+    residual: Array | None,
+    tanh: bool,
+    p: float,
+    key: int,
+) -> Result:
+    """residual + dropout(down(gelu(up(x)))): (..., C), (M, C), (M), (C, M), (C), (..., C)."""
+    rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, C)
+    pre, inner = active.linear_gelu_forward(rows, up, up_bias, tanh)  # (N, M)
+    y = active.linear_forward(inner, down, down_bias, flat_rows(residual), p, key)
+
+    def backward(dy: Array) -> tuple[Array | None, ...]:
+        d = before_dropout(dy.reshape(y.shape), p, key, rows.dtype)
+        has_bias = down_bias is not None
+        dpre, ddown, ddown_bias = active.linear_backward(d, inner, down, has_bias, pre, tanh)
+        dx, dup, dup_bias = active.linear_backward(dpre, rows, up, up_bias is not None)
+        return cast_array(dx.reshape(x.shape), x.dtype), dup, dup_bias, ddown, ddown_bias, dy
+
+    return y.reshape(*x.shape[:-1], down.shape[0]), backward
+
+
+def flat_rows(x: Array | None) -> Array | None:
+    return None if x is None else x.reshape(-1, x.shape[-1])
+
+
+def before_dropout(dy: Array, p: float, key: int, dtype: Any) -> Array:
+    """The gradient of what was dropped out, in the precision in which it goes on."""
+    return cast_array(active.dropout_backward(dy, p, key) if p > 0 else dy, dtype)
 
 
 def norm_dtype(x: Array) -> Any:

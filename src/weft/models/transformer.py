@@ -48,10 +48,13 @@ class Attention(nn.Module):
         if config.arch == "qwen3":
             self.q_norm, self.k_norm = norm(config, D), norm(config, D)
         self.normalise_heads, self.head_dim = config.arch == "qwen3", D
-        self.residual_dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, turn: Any, state: KeyValueCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, residual: Tensor, turn: Any, state: KeyValueCache | None
+    ) -> Tensor:
+        """residual + what the heads of x have seen: (B, T, C)."""
         B, T, _ = x.shape
+        dropout = self.dropout if self.training else 0.0
         q, k, v = self.qkv(x).split([heads * self.head_dim for heads in self.heads], dim=2)
         q, k, v = (t.view(B, T, -1, self.head_dim) for t in (q, k, v))  # (B, T, H or Hkv, D)
         if self.normalise_heads:
@@ -60,8 +63,8 @@ class Attention(nn.Module):
             q, k = F.rotary(q, *turn), F.rotary(k, *turn)
         if state is not None:
             k, v = state.append(self.layer, k, v)  # (B, T so far, Hkv, D)
-        y = F.attention(q, k, v, self.dropout if self.training else 0.0, is_causal=True)
-        return self.residual_dropout(self.out(y.reshape(B, T, -1)))  # (B, T, C)
+        y = F.attention(q, k, v, dropout, is_causal=True)
+        return self.out(y.reshape(B, T, -1), residual, dropout)  # (B, T, C)
 
 
 class FeedForward(nn.Module):
@@ -73,14 +76,15 @@ class FeedForward(nn.Module):
         self.up = nn.Linear(C, inner, bias=config.bias)
         self.down = nn.Linear(inner, C, bias=config.bias)
         self.gate = None if config.arch == "gpt2" else nn.Linear(C, inner, bias=config.bias)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = config.dropout
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.gate is None:
-            inner = F.gelu(self.up(x), approximate="tanh")
-        else:
-            inner = F.swiglu(self.gate(x), self.up(x))
-        return self.dropout(self.down(inner))  # (B, T, C)
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
+        """residual + the MLP of x: (B, T, C)."""
+        dropout = self.dropout if self.training else 0.0
+        if self.gate is not None:
+            return self.down(F.swiglu(self.gate(x), self.up(x)), residual, dropout)
+        up, down = ((layer.weight, layer.bias) for layer in (self.up, self.down))
+        return F.feed_forward(x, up, down, residual, dropout, approximate="tanh")
 
 
 class Block(nn.Module):
@@ -92,8 +96,8 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor, turn: Any, state: KeyValueCache | None) -> Tensor:
-        x = x + self.attention(self.norm_1(x), turn, state)
-        return x + self.feed_forward(self.norm_2(x))  # (B, T, C)
+        x = self.attention(self.norm_1(x), x, turn, state)
+        return self.feed_forward(self.norm_2(x), x)  # (B, T, C)
 
 
 class GPT(nn.Module):

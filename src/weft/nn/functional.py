@@ -59,13 +59,26 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
 # ----- layers ---------------------------------------------------------------------------------
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b: (..., K), (M, K), (M) -> (..., M)."""
+def linear(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    residual: Tensor | None = None,
+    dropout_p: float = 0.0,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """x Wᵀ + b: (..., K), (M, K), (M) -> (..., M).
+
+    Beyond PyTorch, in the same pass: residual + dropout(x Wᵀ + b), with a residual (..., M), whose
+    dtype is then the result's. `dropout_p` is in [0, 1); 0 outside of training.
+    """
     if input.ndim == 0 or input.shape[-1] != weight.shape[1]:
         raise RuntimeError(
             f"linear: an input of shape {input.shape} does not fit a weight of {weight.shape}"
         )
-    return apply(ops.linear, input, weight, bias)
+    key = _key(generator) if dropout_p > 0.0 else 0
+    return apply(ops.linear, input, weight, bias, residual, p=dropout_p, key=key)
 
 
 def embedding(input: Tensor | np.ndarray[Any, Any], weight: Tensor) -> Tensor:
@@ -260,6 +273,25 @@ def _reduced(losses: Tensor, count: int, reduction: str) -> Tensor:
 
 
 # ----- of our own -----------------------------------------------------------------------------
+
+
+def feed_forward(
+    input: Tensor,
+    up: tuple[Tensor, Tensor | None],
+    down: tuple[Tensor, Tensor | None],
+    residual: Tensor | None = None,
+    dropout_p: float = 0.0,
+    approximate: str = "tanh",
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """residual + dropout(down(gelu(up(x)))), each layer a weight and a bias: (..., C) -> (..., C).
+
+    One operation, so that GELU and its gradient happen while the products are being stored.
+    """
+    key = _key(generator) if dropout_p > 0.0 else 0
+    tanh = approximate == "tanh"
+    return apply(ops.feed_forward, input, *up, *down, residual, tanh=tanh, p=dropout_p, key=key)
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:

@@ -44,8 +44,11 @@ class Linear(Module):
             bound = 1 / math.sqrt(self.in_features)
             init.uniform_(self.bias, -bound, bound, generator)
 
-    def forward(self, input: Tensor) -> Tensor:  # (..., K) -> (..., M)
-        return F.linear(input, self.weight, self.bias)
+    def forward(
+        self, input: Tensor, residual: Tensor | None = None, dropout_p: float = 0.0
+    ) -> Tensor:
+        """(..., K) -> (..., M); with a residual (..., M): residual + dropout(x Wᵀ + b)."""
+        return F.linear(input, self.weight, self.bias, residual, dropout_p)
 
     def extra_repr(self) -> str:
         return (

@@ -23,7 +23,12 @@ from weft.kernels.reference.dropout import dropout_backward, dropout_forward, ph
 from weft.kernels.reference.elementwise import add, add_, cast, mul
 from weft.kernels.reference.embedding import embedding_backward, embedding_forward
 from weft.kernels.reference.loss import cross_entropy_backward, cross_entropy_forward
-from weft.kernels.reference.matmul import linear_backward, linear_forward, matmul
+from weft.kernels.reference.matmul import (
+    linear_backward,
+    linear_forward,
+    linear_gelu_forward,
+    matmul,
+)
 from weft.kernels.reference.norm import (
     layer_norm_backward,
     layer_norm_forward,
@@ -58,6 +63,7 @@ __all__ = [
     "layer_norm_forward",
     "linear_backward",
     "linear_forward",
+    "linear_gelu_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",

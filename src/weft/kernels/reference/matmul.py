@@ -1,10 +1,11 @@
-"""Matrix products, plain and as a linear layer. csrc/matmul.cpp has the same functions.
-
-Not here: the fused epilogues of the native twin; they are compositions of these definitions.
+"""Matrix products, plain and as a linear layer, with what may follow a layer in the same pass:
+GELU, dropout, the addition to the residual stream. csrc/matmul.cpp has the same functions.
 """
 
 from __future__ import annotations
 
+from weft.kernels.reference.activation import gelu_backward, gelu_forward
+from weft.kernels.reference.dropout import dropout_forward
 from weft.kernels.reference.precision import Array, bfloat16, gradient_dtype, narrow, widen
 
 
@@ -20,20 +21,50 @@ def matmul(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = Fa
     return narrow(left @ right, a.dtype)
 
 
-def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
-    """y = x wᵀ + b: (N, K), (M, K), (M,) -> (N, M), in x's dtype."""
-    y = widen(x) @ _weight(w, x).T
-    if b is not None:
-        y = y + widen(b)
-    return narrow(y, x.dtype)
+def linear_forward(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    residual: Array | None = None,
+    p: float = 0.0,
+    key: int = 0,
+) -> Array:
+    """y = residual + dropout(x wᵀ + b): (N, K), (M, K), (M,), (N, M) -> (N, M), rounded once.
+
+    In the residual's dtype, or in x's where there is none; the mask is that of dropout_forward.
+    """
+    y = _linear(x, w, b)
+    if p > 0:
+        y = dropout_forward(y, p, key)
+    if residual is None:
+        return narrow(y, x.dtype)
+    return narrow(widen(residual) + y, residual.dtype)
 
 
-def linear_backward(dy: Array, x: Array, w: Array, bias: bool) -> tuple[Array, Array, Array | None]:
-    """(N, M), (N, K), (M, K) -> dx (N, K), dw (M, K), db (M,) or None."""
+def linear_gelu_forward(x: Array, w: Array, b: Array | None, tanh: bool) -> tuple[Array, Array]:
+    """pre = x wᵀ + b, which backward needs, and gelu(pre): -> (N, M) twice, in x's dtype."""
+    y = _linear(x, w, b)
+    return narrow(y, x.dtype), narrow(gelu_forward(y, tanh), x.dtype)
+
+
+def linear_backward(
+    dy: Array, x: Array, w: Array, bias: bool, pre: Array | None = None, tanh: bool = True
+) -> tuple[Array, Array, Array | None]:
+    """(N, M), (N, K), (M, K) -> dx (N, K), dw (M, K), db (M,) or None.
+
+    With `pre`, x is gelu(pre), and dx is the gradient of pre: (N, K) too.
+    """
     dtype, g = gradient_dtype(x), widen(dy)
-    dx = narrow(g @ _weight(w, x), x.dtype)
+    dx = g @ _weight(w, x)
+    if pre is not None:
+        dx = gelu_backward(dx, widen(pre), tanh)
     dw = narrow(g.T @ widen(x), dtype)
-    return dx, dw, narrow(g.sum(0), dtype) if bias else None
+    return narrow(dx, x.dtype), dw, narrow(g.sum(0), dtype) if bias else None
+
+
+def _linear(x: Array, w: Array, b: Array | None) -> Array:
+    y = widen(x) @ _weight(w, x).T
+    return y if b is None else y + widen(b)
 
 
 def _weight(w: Array, x: Array) -> Array:
