@@ -320,10 +320,24 @@ def test_bench_train_measures_whole_steps(weft):
     assert ran.code == 0
     values = ran.json
     assert {"milliseconds_per_step", "tokens_per_second", "gflops", "peak_fraction"} <= set(values)
+    assert values["page_faults_per_step"] >= 0
+    assert values["peak_memory_bytes"] > 10e6 and values["predicted_memory_bytes"] > 150e6
     assert values["tokens_per_second"] == pytest.approx(16e3 / values["milliseconds_per_step"])
     # one block of 12 C² and the output layer V C; attention 12 L C T
     assert values["flop_per_token"] == 6 * (12 * 16**2 + 11 * 16) + 12 * 16 * 8
-    assert "ms" in weft(*words, "--steps", 1, "--arch", "llama", "--precision", "float32").out
+    assert (
+        "ms"
+        in weft(
+            *words,
+            "--steps",
+            1,
+            "--arch",
+            "llama",
+            "--precision",
+            "float32",
+            "--checkpoint-gradients",
+        ).out
+    )
 
 
 def test_bench_train_takes_turns_with_pytorch(weft, monkeypatch):

@@ -5,13 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from weft.config import ModelConfig, TrainConfig
 from weft.errors import WeftError
 from weft.models import GPT
+from weft.random import Generator, manual_seed
 from weft.training import memory
 from weft.training.memory import check_memory, count_parameters, estimate
+from weft.training.precision import dtype_of
+from weft.training.step import gradients
 
 
 def configs(precision="float32", batch_size=12, **model):
@@ -48,35 +52,63 @@ from weft.training.step import clip, gradients
 from weft.training import memory
 from weft.training.session import resolve
 from weft.config import TrainConfig
-def most():  # not ru_maxrss: that one counts the parent before the exec too
-    (line,) = [l for l in open("/proc/self/status") if l.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
-arch = sys.argv[1]
+arch, checkpointed = sys.argv[1], sys.argv[2] == "checkpointed"
 model_config = ModelConfig(
     vocab_size=256, arch=arch, n_layer=6, n_embd=192, n_head=6, block_size=128, dropout=0.1
 )
-train = resolve(TrainConfig(data="x", out="y", steps=3, batch_size=12, precision="float32"), 192)
+train = TrainConfig(
+    data="x", out="y", steps=3, batch_size=12, precision="float32",
+    checkpoint_gradients=checkpointed,
+)
+train = resolve(train, 192)
 model = GPT(model_config).train()
+model.checkpoint_gradients = checkpointed
 optimization = Optimization(model, train)
-before = most()
+before = memory.most_resident()
 rng = np.random.default_rng(0)
 for step in range(2):
     gradients(model, [tuple(rng.integers(0, 256, (2, 12, 128)))])
     _, scale = clip(model, 1.0)
     optimization.step(step, scale)
     model.zero_grad()
-peak = most() - before
+peak = memory.most_resident() - before
 need = memory.estimate(model_config, train)
-print(peak / (need.total - memory.BASE - need.weights))
+print(peak, need.total - memory.BASE - need.weights)
 """
+
+
+def peak_and_estimate(arch, checkpointed):
+    words = [arch, "checkpointed" if checkpointed else "kept"]
+    done = subprocess.run([sys.executable, "-c", PEAK, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [float(word) for word in done.stdout.split()]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
 @pytest.mark.parametrize("arch", ["gpt2", "llama"])
 def test_the_estimate_is_near_what_a_process_takes(arch):
-    done = subprocess.run([sys.executable, "-c", PEAK, arch], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert 0.4 < float(done.stdout) < 2.0
+    peak, estimated = peak_and_estimate(arch, checkpointed=False)
+    assert 0.4 < peak / estimated < 2.0
+    smaller, estimated = peak_and_estimate(arch, checkpointed=True)
+    assert 0.4 < smaller / estimated < 2.0
+    assert smaller < 0.5 * peak
+
+
+@pytest.mark.parametrize("arch", ["gpt2", "llama"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_checkpointed_gradients_are_the_same_bits(arch, precision):
+    config = ModelConfig(
+        vocab_size=11, block_size=8, n_layer=3, n_head=2, n_embd=16, dropout=0.2, arch=arch
+    )
+    found = []
+    for checkpointed in (False, True):
+        manual_seed(5)
+        model = GPT(config, Generator(0)).train()
+        model.checkpoint_gradients = checkpointed
+        rows = [tuple(np.random.default_rng(i).integers(0, 11, (2, 3, 8))) for i in range(2)]
+        loss = gradients(model, rows, dtype_of(precision))
+        found.append([loss, *(p.grad.array.tobytes() for p in model.parameters())])
+    assert found[0] == found[1]
 
 
 def test_a_model_that_fits_passes():

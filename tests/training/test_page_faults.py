@@ -18,11 +18,11 @@ import json, resource, sys
 from weft.cli.bench_train import TrainingStep
 from weft.config import ModelConfig
 
-arch, precision = sys.argv[1:]
+arch, precision, checkpointed = sys.argv[1:]
 config = ModelConfig(
     vocab_size=65, block_size=128, n_layer=2, n_head=2, n_embd=64, dropout=0.2, arch=arch
 )
-step = TrainingStep(config, 8, precision)
+step = TrainingStep(config, 8, precision, checkpointed == "checkpointed")
 faults = []
 for _ in range(12):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -32,12 +32,19 @@ print(json.dumps(faults))
 """
 
 
-@pytest.mark.parametrize("arch, precision", [("gpt2", "bfloat16"), ("llama", "float32")])
-def test_no_page_faults(arch, precision):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gpt2", "bfloat16", "kept"),
+        ("gpt2", "bfloat16", "checkpointed"),
+        ("llama", "float32", "kept"),
+    ],
+)
+def test_no_page_faults(words):
     """The smallest array of the residual stream, in bfloat16, is 32 pages."""
     if active.native is None:
         pytest.skip("the definitions in NumPy allocate as NumPy does")
-    command = [sys.executable, "-c", PROGRAM, arch, precision]
+    command = [sys.executable, "-c", PROGRAM, *words]
     result = subprocess.run(
         command, env=os.environ | SYSTEM_MEMORY, capture_output=True, text=True, timeout=120
     )

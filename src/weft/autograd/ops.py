@@ -74,6 +74,15 @@ def joined(arrays: Sequence[Array], axis: int) -> Array:
     return np.concatenate(arrays, axis, out=out)
 
 
+def copied(x: Array) -> Array:
+    """A contiguous copy."""
+    if x.size < LARGE:
+        return np.array(x, order="C")
+    y = active.empty(x.shape, x.dtype)
+    y[...] = x
+    return y
+
+
 # ----- arithmetic, with broadcasting ----------------------------------------------------------
 
 

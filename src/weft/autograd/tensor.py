@@ -124,7 +124,7 @@ class Tensor:
             raise RuntimeError(f"gradient {gradient.shape} for a tensor of shape {self.shape}")
         if self.grad is None:
             own = fresh and gradient.flags.c_contiguous and gradient.flags.writeable
-            self.grad = Tensor(gradient if own else np.array(gradient))
+            self.grad = Tensor(gradient if own else ops.copied(gradient))
         else:
             active.add_(self.grad.array, gradient)
 
@@ -470,7 +470,7 @@ class Tensor:
         return self.to(np.int64)
 
     def clone(self) -> Tensor:
-        return apply(lambda x: (x.copy(), lambda dy: dy), self)
+        return apply(lambda x: (ops.copied(x), lambda dy: dy), self)
 
 
 def along_last(op: Callable[..., Any], x: Tensor, dim: int) -> Tensor:

@@ -39,6 +39,8 @@ class _Train:
     """Number of tokens that the model knows (V); from 1."""
     precision: Precision = "auto"
     """Compute precision; auto is bfloat16 where the CPU multiplies it natively."""
+    checkpoint_gradients: Annotated[bool, *flag()] = False
+    """Keep each block's input alone, and compute its inside again in the backward pass."""
     steps: int = 20
     """Steps to time, after three to warm up; the median counts; from 1."""
     compare: Annotated[Literal["torch"] | None, off("torch")] = None
@@ -116,7 +118,10 @@ def train(options: Any) -> None:
     precision: bench_train.Precision = (
         "bfloat16" if resolve(options.precision) == "bfloat16" else "float32"
     )
-    values = bench_train.measure(config, options.batch_size, precision, options.steps)
+    step = bench_train.TrainingStep(
+        config, options.batch_size, precision, options.checkpoint_gradients
+    )
+    values = bench_train.measure(config, step, options.steps)
     if options.json:
         output.result_json({**values, "precision": precision, "kernels": kernels()})
         return
@@ -125,8 +130,15 @@ def train(options: Any) -> None:
         ("tokens per second", f"{values['tokens_per_second']:,.0f}"),
         ("arithmetic", f"{values['gflops']:,.0f} GFLOP/s in {precision}"),
         ("share of the peak", _peak_text(values["peak_fraction"], values["peak_gflops"])),
+        ("memory", _memory_text(values)),
+        ("page faults", f"{values['page_faults_per_step']:,.0f} in a step"),
     ]
     output.result(output.table(rows))
+
+
+def _memory_text(values: dict[str, Any]) -> str:
+    most, predicted = (bytes_text(values[f"{x}_memory_bytes"]) for x in ("peak", "predicted"))
+    return f"{most} at most; {predicted} were predicted"
 
 
 def _compare(options: Any, config: ModelConfig) -> None:

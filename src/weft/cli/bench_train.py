@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from weft.config import ModelConfig, TrainConfig
 from weft.kernels import active
 from weft.models import GPT
 from weft.random import Generator
-from weft.training.memory import check_memory
+from weft.training.memory import check_memory, estimate, most_resident
 from weft.training.optimization import Optimization
 from weft.training.precision import dtype_of
 from weft.training.step import check_finite, clip, gradients
@@ -26,14 +27,21 @@ class TrainingStep:
     The parts are those of `weft train`. Raises `WeftError` for a model too large for memory.
     """
 
-    def __init__(self, config: ModelConfig, batch_size: int, precision: Precision) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        batch_size: int,
+        precision: Precision,
+        checkpoint_gradients: bool = False,
+    ) -> None:
         self.config = TrainConfig(
             data="made-up", out="bench", steps=1_000_000, batch_size=batch_size,
-            learning_rate=1e-3, precision=precision,
+            learning_rate=1e-3, precision=precision, checkpoint_gradients=checkpoint_gradients,
         )  # fmt: skip
         check_memory(config, self.config)
         generator = Generator(0)
         self.model = GPT(config, generator)
+        self.model.checkpoint_gradients = checkpoint_gradients
         self.optimization = Optimization(self.model, self.config)
         self.dtype = dtype_of(precision)
         shape = (batch_size, config.block_size)
@@ -51,13 +59,12 @@ class TrainingStep:
         return loss
 
 
-def measure(
-    config: ModelConfig, batch_size: int, precision: Precision, steps: int
-) -> dict[str, Any]:
+def measure(config: ModelConfig, step: TrainingStep, steps: int) -> dict[str, Any]:
     """The numbers of `weft bench train --json`."""
-    step = TrainingStep(config, batch_size, precision)
+    precision, batch_size = step.config.precision, step.config.batch_size
     best = peak(precision)
-    seconds = statistics.median(time_steps(step, steps))
+    times, faults = time_steps(step, steps)
+    seconds = statistics.median(times)
     best = max(best, peak(precision) or 0.0) if best else None
     tokens = batch_size * config.block_size
     gflops = tokens * flop_per_token(config) / seconds / 1e9
@@ -69,19 +76,27 @@ def measure(
         "peak_gflops": best,
         "parameters": sum(p.array.size for p in step.model.parameters()),
         "flop_per_token": flop_per_token(config),
+        "page_faults_per_step": statistics.median(faults),
+        "peak_memory_bytes": most_resident(),
+        "predicted_memory_bytes": estimate(config, step.config).total,
     }
 
 
-def time_steps(step: Any, steps: int) -> list[float]:
-    """Seconds of each of `steps` calls, after a warm-up."""
+def time_steps(step: Any, steps: int) -> tuple[list[float], list[int]]:
+    """Seconds, and pages that the system had to give, of each of `steps` calls after a warm-up."""
     for _ in range(WARM_UP):
         step()
-    times = []
+    times, faults = [], []
     for _ in range(steps):
-        started = time.perf_counter()
+        before, started = _page_faults(), time.perf_counter()
         step()
         times.append(time.perf_counter() - started)
-    return times
+        faults.append(_page_faults() - before)
+    return times, faults
+
+
+def _page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def flop_per_token(config: ModelConfig) -> int:

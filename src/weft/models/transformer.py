@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from weft import nn
-from weft.autograd import Tensor, compute_dtype
+from weft.autograd import Tensor, checkpoint, compute_dtype
 from weft.config import ModelConfig
 from weft.models.cache import KeyValueCache
 from weft.nn import functional as F
@@ -116,6 +116,7 @@ class GPT(nn.Module):
         self.norm = norm(config, config.n_embd)
         tied = config.tie_embeddings
         self.head = None if tied else nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.checkpoint_gradients = False  # True: less memory, more time; see checkpoint()
         self.initialise(generator or default_generator())
 
     def initialise(self, generator: Generator) -> None:
@@ -152,7 +153,11 @@ class GPT(nn.Module):
             turn = [table[first : first + T] for table in self.rotation]  # (T, D/2)
         x = self.dropout(x)
         for block in self.blocks:
-            x = block(x, turn, state)
+            x = (
+                checkpoint(block, x, turn, state)
+                if self.checkpoint_gradients
+                else block(x, turn, state)
+            )
         if state is not None:
             state.position += T
         x = self.norm(x)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import resource
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,20 +62,33 @@ def estimate(model: ModelConfig, train: TrainConfig) -> MemoryEstimate:
         weights=weights,
         gradients=weights,
         optimizer=moments * weights,
-        activations=rows * _bytes_per_token(model, train.precision),
+        activations=rows * _bytes_per_token(model, train),
     )
 
 
-def _bytes_per_token(model: ModelConfig, precision: str) -> int:
+def _bytes_per_token(model: ModelConfig, train: TrainConfig) -> int:
     """What the tape keeps of one token, and the largest gradients that live beside it."""
-    narrow = 2 if precision == "bfloat16" else FLOAT
+    narrow = 2 if train.precision == "bfloat16" else FLOAT
     C, V = model.n_embd, model.vocab_size
     heads = (2 * model.n_head + 2 * model.n_kv_head) * model.head_dim  # q, k, v and the output
     inner = model.intermediate_size * (2 if model.arch == "gpt2" else 4)
     drops = 3 * C * FLOAT if model.dropout else 0
     block = narrow * (2 * heads + 5 * C + inner) + FLOAT * 3 * C + drops
     logits = V * (2 * narrow + FLOAT)
-    return model.n_layer * block + logits + 8 * C * FLOAT
+    blocks = model.n_layer * block
+    if train.checkpoint_gradients:  # the inputs of all blocks, and the inside of one
+        blocks = model.n_layer * C * FLOAT + block
+    return blocks + logits + 8 * C * FLOAT
+
+
+def most_resident() -> int:
+    """The most bytes of memory that this process has had so far."""
+    try:  # not ru_maxrss, which counts the parent before the exec too
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def memory_limit() -> int:

@@ -41,6 +41,9 @@ class Session:
     state: dict[str, Any] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.model.checkpoint_gradients = self.config.checkpoint_gradients
+
     @functools.cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What checkpoints note of the data."""
