@@ -9,6 +9,45 @@ namespace {
 
 constexpr int VECTORS = 2; // of neighbouring columns that are computed together
 constexpr int NR = VECTORS * LANES;
+constexpr int64_t CACHED = 4 << 20; // bytes of output that may stay in a cache
+
+// 2 * LANES neighbours; `past_caches` where the output is too large to stay in one, so that its
+// lines need not be read before they are written.
+inline bool whole_lines(const void* p) { return reinterpret_cast<uintptr_t>(p) % 64 == 0; }
+
+inline void store_pair(float* p, vf x, vf y, bool past_caches) {
+#if defined(__AVX512F__)
+    if (past_caches && whole_lines(p)) {
+        _mm512_stream_ps(p, (__m512)x), _mm512_stream_ps(p + LANES, (__m512)y);
+        return;
+    }
+#endif
+    (void)past_caches;
+    store(p, x), store(p + LANES, y);
+}
+
+inline void store_pair(bf16* p, vf x, vf y, bool past_caches) {
+#if defined(__AVX512BF16__)
+    const __m512i pair = (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x);
+    if (past_caches && whole_lines(p))
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(p), pair);
+    else
+        _mm512_storeu_si512(p, pair);
+#else
+    (void)past_caches;
+    store(p, x), store(p + LANES, y);
+#endif
+}
+
+// The first n of NR columns.
+template <class T>
+inline void store_columns(T* to, const vf (&x)[VECTORS], int64_t n, bool past_caches) {
+    if constexpr (VECTORS == 2) {
+        if (n >= NR) return store_pair(to, x[0], x[1], past_caches);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < VECTORS; j++) store_some(to + j * LANES, x[j], n - j * LANES);
+}
 
 // y = residual + dropout(sum + bias), or gelu(sum + bias), or sum * gelu'(pre): what is absent is
 // left out. `pre`, `residual` and the mask have the shape of the output.
@@ -32,17 +71,33 @@ struct Epilogue {
     void operator()(vf (&sums)[VECTORS], int64_t row, int64_t column, int64_t n) const {
         const int64_t at = row * columns + column;
         for (int j = 0; j < VECTORS && n > j * LANES; j++) {
-            const int64_t some = n - j * LANES, here = at + j * LANES;
+            const int64_t some = n - j * LANES;
             if (bias.data) sums[j] = sums[j] + read(bias, column + j * LANES, some);
-            if (gelu == Gelu::forward) {
-                write(pre, here, sums[j], some);
-                sums[j] = WEFT_ISA::gelu(sums[j], tanh);
-            } else if (gelu == Gelu::backward)
-                sums[j] = sums[j] * gelu_slope(read(pre, here, some), tanh);
+            if (gelu == Gelu::backward)
+                sums[j] = sums[j] * gelu_slope(read(pre, at + j * LANES, some), tanh);
+        }
+        if (gelu == Gelu::forward) {
+            write(pre, at, sums, n);
+            for (int j = 0; j < VECTORS; j++) sums[j] = WEFT_ISA::gelu(sums[j], tanh);
         }
         if (dropout > 0) drop(sums, at, least(n, NR));
         for (int j = 0; j < VECTORS && n > j * LANES && residual.data; j++)
             sums[j] = sums[j] + read(residual, at + j * LANES, n - j * LANES);
+    }
+
+    // Fetch what rows [row, row + rows) will be combined with: it lies a whole row apart in memory,
+    // and would be waited for line by line.
+    void prefetch(int64_t row, int64_t rows, int64_t column) const {
+        const Array* read[] = {&residual, gelu == Gelu::backward ? &pre : &residual};
+        for (const Array* a : read) {
+            if (!a->data) continue;
+            const int64_t item = dtype_bytes(a->dtype);
+            const char* p = static_cast<const char*>(a->data) + (row * columns + column) * item;
+            for (int64_t i = 0; i < rows; i++, p += columns * item) {
+                __builtin_prefetch(p);
+                __builtin_prefetch(p + NR * item - 1);
+            }
+        }
     }
 
   private:
@@ -51,11 +106,12 @@ struct Epilogue {
         return load_some(data<const float>(a) + at, n);
     }
 
-    static void write(const Array& a, int64_t at, vf x, int64_t n) {
+    static void write(const Array& a, int64_t at, const vf (&x)[VECTORS], int64_t n) {
+        const bool past_caches = a.size * dtype_bytes(a.dtype) > CACHED;
         if (a.dtype == Dtype::bf16)
-            store_some(data<bf16>(a) + at, x, n);
+            store_columns(data<bf16>(a) + at, x, n, past_caches);
         else
-            store_some(data<float>(a) + at, x, n);
+            store_columns(data<float>(a) + at, x, n, past_caches);
     }
 
     void drop(vf (&sums)[VECTORS], int64_t at, int64_t n) const {

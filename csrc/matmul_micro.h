@@ -46,43 +46,9 @@ template <class T> struct Block {
     bool past_caches;             // the output does not stay in one
 };
 
-// 2 * LANES neighbours; `past_caches` where the output is too large to stay in one, so that its
-// lines need not be read before they are written.
-inline bool whole_lines(const void* p) { return reinterpret_cast<uintptr_t>(p) % 64 == 0; }
-
-inline void store_pair(float* p, vf x, vf y, bool past_caches) {
-#if defined(__AVX512F__)
-    if (past_caches && whole_lines(p)) {
-        _mm512_stream_ps(p, (__m512)x), _mm512_stream_ps(p + LANES, (__m512)y);
-        return;
-    }
-#endif
-    (void)past_caches;
-    store(p, x), store(p + LANES, y);
-}
-
-inline void store_pair(bf16* p, vf x, vf y, bool past_caches) {
-#if defined(__AVX512BF16__)
-    const __m512i pair = (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x);
-    if (past_caches && whole_lines(p))
-        _mm512_stream_si512(reinterpret_cast<__m512i*>(p), pair);
-    else
-        _mm512_storeu_si512(p, pair);
-#else
-    (void)past_caches;
-    store(p, x), store(p + LANES, y);
-#endif
-}
-
 // Row i of the block's finished sums.
 template <class T> inline void store_row(const Block<T>& block, int64_t i, vf (&sums)[VECTORS]) {
-    T* to = block.out + i * block.out_stride;
-    if constexpr (VECTORS == 2) {
-        if (block.columns >= NR) return store_pair(to, sums[0], sums[1], block.past_caches);
-    }
-#pragma GCC unroll 4
-    for (int j = 0; j < VECTORS; j++)
-        store_some(to + j * LANES, sums[j], block.columns - j * LANES);
+    store_columns(block.out + i * block.out_stride, sums, block.columns, block.past_caches);
 }
 
 // Row i of what waits for further ranges of the depth.
@@ -134,6 +100,7 @@ inline __attribute__((always_inline)) void accumulate(const int32_t* a, const in
 
 template <class Unit, int H, class T> void micro(const Block<T>& block, const Epilogue& epilogue) {
     vf sums[H][VECTORS] = {};
+    if (block.last) epilogue.prefetch(block.row, H, block.column + NR);
     accumulate<Unit, H, 1, H>(block.a, block.b, block.units, sums);
     if (!block.first) {
 #pragma GCC unroll 16

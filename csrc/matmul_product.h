@@ -13,9 +13,8 @@ namespace {
 
 constexpr int64_t PIECE = 1 << 20;       // units of the right operand packed at a time: 4 MB
 constexpr int64_t PIECE_DEPTH = 1 << 10; // units, where a piece cannot have the whole depth
-constexpr int64_t FAR = 1 << 17;         // units in the panels of one depth that stay nearby
+constexpr int64_t NEAR = 1 << 17;        // units of right panels that stay in L2: 512 KB
 constexpr int64_t SMALL = 2 << 20;       // multiplications not worth waking other threads for
-constexpr int64_t CACHED = 4 << 20;      // bytes of output that may stay in a cache
 
 struct Output {
     void* data;
@@ -96,7 +95,6 @@ template <class Kernel, class T> class Product {
         const Cut panels(count, Kernel::HEIGHT, Kernel::EVEN);
         const Scratch<int32_t> left(panels.count * Kernel::HEIGHT * units_of(0));
         const int64_t j0 = columns.start(c), j1 = j0 + columns.size(c);
-        const bool far = right * units_of(0) * NR > FAR; // panels come from beyond the second level
         typename Kernel::template Session<T> session(epilogue);
         for (int64_t d = 0; d < depth.count; d++) {
             for (int64_t i = 0; i < panels.count; i++)
@@ -104,22 +102,35 @@ template <class Kernel, class T> class Product {
                     Kernel::pack_left(a, piece.row + top + panels.start(i), panels.size(i),
                                       piece.depth + begin_of(d), length_of(d),
                                       left + i * Kernel::HEIGHT * units_of(d));
-            for (int64_t j = j0; j < j1; j++)
-                for (int64_t i = 0; i < panels.count; i++) {
-                    if (far && j + 1 < j1) prefetch_share(d, j + 1, i, panels.count);
-                    Block<T> block = block_at(d, top + panels.start(i), j);
-                    set_left(block, d, top + panels.start(i), panels.size(i),
-                             left + i * Kernel::HEIGHT * units_of(d));
-                    session.run(panels.size(i), block);
-                }
+            const int64_t block = most(NEAR / (units_of(d) * NR), 1);
+            for (int64_t j = j0; j < j1; j += block)
+                for (int64_t i = 0; i < panels.count; i++)
+                    pass(session, d, j, least(j + block, j1), top, panels, i, left);
         }
     }
 
-    // One part in `parts` of the next right panel, which would otherwise be waited for.
-    void prefetch_share(int64_t d, int64_t j, int64_t part, int64_t parts) const {
-        const int64_t bytes = units_of(d) * NR * 4, share = ceil_div(bytes, parts);
-        const int64_t begin = least(part * share, bytes), end = least(begin + share, bytes);
-        prefetch(reinterpret_cast<const char*>(right_panel(d, j)) + begin, end - begin);
+    // Left panel i past the right panels [j0, j1), which stay in the second-level cache from one
+    // left panel to the next; the output is written along its rows.
+    template <class Session>
+    void pass(Session& session, int64_t d, int64_t j0, int64_t j1, int64_t top, const Cut& panels,
+              int64_t i, const int32_t* left) const {
+        const int64_t row = top + panels.start(i), height = panels.size(i);
+        const bool more = i + 1 < panels.count && in_place(panels.size(i + 1));
+        for (int64_t j = j0; j < j1; j++) {
+            if (i == 0 && j + 1 < j1) prefetch(right_panel(d, j + 1), units_of(d) * NR * 4);
+            if (more) prefetch_rows(d, row + height, panels.size(i + 1), j - j0, j1 - j0);
+            Block<T> block = block_at(d, row, j);
+            set_left(block, d, row, height, left + i * Kernel::HEIGHT * units_of(d));
+            session.run(height, block);
+        }
+    }
+
+    // One part in `parts` of the next rows of the left operand, which are read in place.
+    void prefetch_rows(int64_t d, int64_t row, int64_t height, int64_t part, int64_t parts) const {
+        const int64_t share = ceil_div(height, parts), item = dtype_bytes(a.dtype);
+        const char* p = static_cast<const char*>(a.data) + (piece.depth + begin_of(d)) * item;
+        for (int64_t r = part * share; r < least(part * share + share, height); r++)
+            prefetch(p + (piece.row + row + r) * a.row_stride * item, length_of(d) * item);
     }
 
     void set_left(Block<T>& block, int64_t d, int64_t row, int64_t height,

@@ -34,6 +34,7 @@ struct Tiles {
         void run(int64_t height, const Block<T>& block) {
             float* to = block.last ? sums[turn][0] : block.partial;
             const int64_t stride = block.last ? NR : block.partial_stride;
+            if (block.last) epilogue.prefetch(block.row, height, block.column + NR);
             // The block before is finished a few rows at a time between the products.
             const int64_t steps = block.units / TILE, rows = ceil_div(waiting_height, steps);
             int64_t row = 0;
