@@ -5,6 +5,8 @@ file defined one outside its own namespace, an old CPU could be given the AVX-51
 weak or global symbol of the kernels' object files lies in weft::<instruction set>.
 
     python csrc/check_symbols.py build/*/CMakeFiles/kernels_*.dir
+
+Exit code 1: some does not. 2: there are no object files to look at.
 """
 
 import subprocess
@@ -29,7 +31,7 @@ def foreign_symbols(folder: Path) -> list[str]:
 
 
 def main(folders: list[str]) -> int:
-    if not folders:
+    if not folders or not all(any(Path(folder).rglob("*.o")) for folder in folders):
         print(__doc__)
         return 2
     found = [symbol for folder in folders for symbol in foreign_symbols(Path(folder))]
