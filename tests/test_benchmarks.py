@@ -123,3 +123,11 @@ def test_the_ratio_is_printed():
     result = json.loads(ran.stdout)
     assert set(result["ratios"]) == {"torch float32", "torch bfloat16"}
     assert min(side["milliseconds"] for side in result["sides"].values()) > 0
+
+
+def test_the_overhead_is_printed():
+    ran = run("overhead.py", "--steps", "3", "--turns", "1")
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert lines[1].split()[0] == "sigmoid" and float(lines[3].split()[1]) > 0
+    assert "XOR program, 18 training steps" in lines

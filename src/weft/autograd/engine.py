@@ -7,6 +7,8 @@ Derivatives, chapter 3.
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -32,37 +34,39 @@ class Node:
     """One recorded operation.
 
     `inputs` has an entry for each input of the operation: the tensor, or None where no gradient
-    is wanted. `gradients` collects what arrives for each output.
+    is wanted. `gradients` collects what arrives for each output. `number` grows from node to node.
     """
 
-    __slots__ = ("backward", "gradients", "inputs", "name", "retained")
+    __slots__ = ("backward", "gradients", "inputs", "name", "number", "retained")
 
     def __init__(
         self, name: str, inputs: tuple[Variable | None, ...], backward: Backward, outputs: int
     ) -> None:
         self.name = name
+        self.number = next(_numbers)
         self.inputs = inputs
         self.backward: Backward | None = backward
         self.gradients: list[Array | None] = [None] * outputs
-        self.retained: dict[int, Variable] = {}
+        self.retained: dict[int, Variable] | None = None
+
+
+_numbers = itertools.count()  # its next() is atomic
+_number = operator.attrgetter("number")
 
 
 def topological_order(root: Node) -> list[Node]:
-    """All nodes that `root` depends on, inputs before outputs; iterative, so depth is no limit."""
-    order: list[Node] = []
-    seen: set[int] = set()
-    stack: list[tuple[Node, bool]] = [(root, False)]
+    """All nodes that `root` depends on, inputs before outputs; iterative, so depth is no limit.
+
+    An operation happens after those that made its inputs: the order is that of the numbers.
+    """
+    seen = {root}
+    stack = [root]
     while stack:
-        node, inputs_done = stack.pop()
-        if inputs_done:
-            order.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            for tensor in node.inputs:
-                if tensor is not None and tensor.node is not None:
-                    stack.append((tensor.node, False))
-    return order
+        for tensor in stack.pop().inputs:
+            if tensor is not None and (node := tensor.node) is not None and node not in seen:
+                seen.add(node)
+                stack.append(node)
+    return sorted(seen, key=_number)
 
 
 def backward_pass(root: Node, index: int, gradient: Array, retain_graph: bool) -> None:
@@ -75,9 +79,10 @@ def backward_pass(root: Node, index: int, gradient: Array, retain_graph: bool) -
     while order:
         node = order.pop()
         arrived, node.gradients = node.gradients, [None] * len(node.gradients)
-        for retained_index, tensor in node.retained.items():
-            if (value := arrived[retained_index]) is not None:
-                tensor.accumulate_grad(value, fresh=False)
+        if node.retained:
+            for retained_index, tensor in node.retained.items():
+                if (value := arrived[retained_index]) is not None:
+                    tensor.accumulate_grad(value, fresh=False)
         if node.backward is None:
             raise RuntimeError(
                 "backward through a graph that was already used and freed; "
@@ -94,15 +99,17 @@ def hand_on(node: Node, arrived: list[Array | None], gradients: tuple[Array | No
     for tensor, gradient in zip(node.inputs, gradients, strict=True):
         if tensor is None or gradient is None:
             continue
-        if tensor.node is None:
-            # An array that came in, or a view, may be shared: a leaf must not keep it as its own.
-            passed_on = any(gradient is a for a in arrived)
-            tensor.accumulate_grad(gradient, not passed_on and not is_view(gradient))
+        source = tensor.node
+        if source is None:
+            tensor.accumulate_grad(gradient, not is_shared(gradient, arrived))
         else:
-            slots, index = tensor.node.gradients, tensor.index
+            slots, index = source.gradients, tensor.index
             before = slots[index]
             slots[index] = gradient if before is None else active.add(before, gradient)
 
 
-def is_view(array: Array) -> bool:
-    return isinstance(array.base, np.ndarray)
+def is_shared(gradient: Array, arrived: list[Array | None]) -> bool:
+    """Whether somebody else may have it: a view, or an array that came in and was passed on."""
+    if isinstance(gradient.base, np.ndarray):
+        return True
+    return id(gradient) in map(id, arrived)  # not `in arrived`, which compares entries

@@ -95,9 +95,16 @@ def sub(a: Any, b: Any) -> Result:
     return np.asarray(a - b), lambda dy: (sum_to(dy, a), sum_to(-dy, b))
 
 
+def product(a: Any, b: Any) -> Array:
+    return active.mul(a, b) if same_shape(a, b) else broadcast(np.multiply, a, b)
+
+
 def mul(a: Any, b: Any) -> Result:
-    y = active.mul(a, b) if same_shape(a, b) else broadcast(np.multiply, a, b)
-    return y, lambda dy: (sum_to(dy * b, a), sum_to(dy * a, b))
+    def backward(dy: Array) -> tuple[Array | None, Array | None]:
+        da = sum_to(product(dy, b), a) if isinstance(a, np.ndarray) else None
+        return da, sum_to(product(dy, a), b) if isinstance(b, np.ndarray) else None
+
+    return product(a, b), backward
 
 
 def div(a: Any, b: Any) -> Result:
@@ -260,7 +267,8 @@ def reshape(x: Array, shape: Shape) -> Result:
 
 
 def permute(x: Array, axes: Shape) -> Result:
-    return x.transpose(axes), lambda dy: dy.transpose(np.argsort(axes))
+    inverse = sorted(range(x.ndim), key=[axis % x.ndim for axis in axes].__getitem__)
+    return x.transpose(axes), lambda dy: dy.transpose(inverse)
 
 
 def broadcast_to(x: Array, shape: Shape) -> Result:
@@ -319,9 +327,11 @@ def matmul(a: Array, b: Array) -> Result:
     """(..., M, K) @ (..., K, N) -> (..., M, N); leading axes broadcast, vectors as in NumPy."""
     if a.ndim == 1 or b.ndim == 1:
         return vector_matmul(a, b)
-    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    A = in_compute_dtype(np.broadcast_to(a, lead + a.shape[-2:]))
-    B = in_compute_dtype(np.broadcast_to(b, lead + b.shape[-2:]))
+    A, B = a, b
+    if a.shape[:-2] != b.shape[:-2]:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        A, B = np.broadcast_to(a, lead + a.shape[-2:]), np.broadcast_to(b, lead + b.shape[-2:])
+    A, B = in_compute_dtype(A), in_compute_dtype(B)
 
     def backward(dy: Array) -> tuple[Array | None, Array | None]:
         da = active.matmul(dy, B, False, True)  # (..., M, N) @ (..., K, N)ᵀ

@@ -50,11 +50,13 @@ def record(
     """Make `outputs` the results of one node, if any of `inputs` requires a gradient."""
     if not is_grad_enabled():
         return
-    wanted = tuple(t if isinstance(t, Tensor) and t.requires_grad else None for t in inputs)
-    if any(t is not None for t in wanted):
-        node = Node(name, wanted, backward, len(outputs))
-        for index, output in enumerate(outputs):
-            output.requires_grad, output.node, output.index = True, node, index
+    wanted = [t if isinstance(t, Tensor) and t.requires_grad else None for t in inputs]
+    for tensor in wanted:
+        if tensor is not None:
+            node = Node(name, tuple(wanted), backward, len(outputs))
+            for index, output in enumerate(outputs):
+                output.requires_grad, output.node, output.index = True, node, index
+            return
 
 
 def unary(op: Callable[..., Any]) -> Callable[[Any], Tensor]:
@@ -109,7 +111,7 @@ class Tensor:
                 f"backward: pass a gradient for a tensor of shape {self.shape}; "
                 "it is implied only for a single number"
             )
-        dy = np.ones_like(self.array) if gradient is None else as_array(gradient)
+        dy = np.ones(self.shape, self.dtype) if gradient is None else as_array(gradient)
         if dy.shape != self.array.shape:
             raise RuntimeError(f"backward: gradient {dy.shape} for a tensor of {self.shape}")
         dy = dy.astype(self.array.dtype, copy=False)
@@ -158,7 +160,7 @@ class Tensor:
     def retain_grad(self) -> None:
         """Keep `.grad` of this intermediate result too."""
         if self.node is not None:
-            self.node.retained[self.index] = self
+            self.node.retained = {**(self.node.retained or {}), self.index: self}
 
     # ----- looking at it -----
 
