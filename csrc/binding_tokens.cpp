@@ -1,6 +1,7 @@
 // embedding.cpp and loss.cpp for Python: the kernels that read ids, which are checked here.
 #include "binding.h"
 #include "integers.h"
+#include <string.h>
 
 namespace weft {
 namespace {
@@ -80,6 +81,25 @@ Out cross_entropy_backward(const In& dlosses, const In& logits, const In& target
     return dlogits;
 }
 
+std::tuple<Out, Out, Out> linear_cross_entropy(const In& x, const In& w, const In& targets,
+                                               int64_t ignore_index, double scale) {
+    require_floats(x.array, w.array);
+    require_ids(targets);
+    if (x->dims != 2 || w->dims != 2 || x->shape[1] != w->shape[1])
+        fail_shapes("linear cross entropy", "x", x, "w", w);
+    if (targets->dims != 1 || targets->shape[0] != x->shape[0])
+        fail_shapes("linear cross entropy", "x", x, "targets", targets);
+    if (targets->size && !w->shape[0])
+        fail(PyExc_ValueError, "linear cross entropy: w has no rows; give it one for each class");
+    check_ids("linear cross entropy", targets, w->shape[0], &ignore_index);
+    Out losses = like(targets, Dtype::f32), dx = like(x), dw = like(w, Dtype::f32);
+    if (targets->size == 0) memset(dw.array.data, 0, size_t(dw.array.size) * 4);
+    run(dx.array.size * 8 + dw.array.size * 8, [&] {
+        kernels().linear_cross_entropy(x, w, targets, ignore_index, float(scale), losses, dx, dw);
+    });
+    return {std::move(losses), std::move(dx), std::move(dw)};
+}
+
 } // namespace
 
 void bind_tokens(nb::module_& m) {
@@ -89,6 +109,8 @@ void bind_tokens(nb::module_& m) {
         "ignore_index"_a);
     def(m, "cross_entropy_backward", &cross_entropy_backward, "dlosses"_a, "logits"_a, "targets"_a,
         "lse"_a, "ignore_index"_a);
+    def(m, "linear_cross_entropy", &linear_cross_entropy, "x"_a, "w"_a, "targets"_a,
+        "ignore_index"_a, "scale"_a);
 }
 
 } // namespace weft

@@ -32,6 +32,10 @@
     KERNEL(linear_backward, void(const Array& dy, const Array& x, const Array& w, \
                                  const Array& pre, bool tanh, const Array& dx, const Array& dw, \
                                  const Array& db)) \
+    /* x, dx (N, K); w, dw (V, K); targets (N,) checked; losses (N,); dw and losses float32 */ \
+    KERNEL(linear_cross_entropy, void(const Array& x, const Array& w, const Array& targets, \
+                                      int64_t ignore_index, float scale, const Array& losses, \
+                                      const Array& dx, const Array& dw)) \
     /* attention.cpp: q, y, dy, dq (B, Tq, H, D); k, v, dk, dv (B, Tk, Hkv, D); lse (B, H, Tq) float32; */ \
     /* q, k and v may be strided, with a contiguous last axis */ \
     KERNEL(attention_forward, void(const Array& q, const Array& k, const Array& v, float scale, \

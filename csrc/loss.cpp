@@ -1,32 +1,9 @@
 // Cross entropy of logits (N, V) against target ids (N,), in float32. The targets have been checked
 // by the caller.
+#include "loss.h"
 #include "integers.h"
-#include "rows.h"
 
 namespace weft::WEFT_ISA {
-namespace {
-
-template <class T>
-inline void loss_row(const T* x, int64_t V, int64_t target, bool counted, float& loss, float& lse) {
-    const float peak = row_max(x, V);
-    const vf peaks = splat(peak);
-    const float log_total = __builtin_logf(
-        row_sum(V, [&](int64_t i, auto part) { return exp(load(x + i, part) - peaks); }));
-    lse = peak + log_total;
-    loss = counted ? log_total - (to_float(x[target]) - peak) : 0.0f; // not via lse, which rounds
-}
-
-template <class T>
-inline void gradient_row(const T* x, int64_t V, int64_t target, float dloss, float lse, T* dx) {
-    const vf shift = splat(lse), scale = splat(dloss);
-    vectors(0, V, [&](int64_t i, auto part) {
-        store(dx + i, exp(load(x + i, part) - shift) * scale, part);
-    });
-    const float p = exp(splat(to_float(x[target]) - lse))[0];
-    dx[target] = from_float<T>((p - 1.0f) * dloss);
-}
-
-} // namespace
 
 void cross_entropy_forward(const Array& logits, const Array& targets, int64_t ignore_index,
                            const Array& losses, const Array& lse) {

@@ -1,5 +1,7 @@
-// Matrix products, plain and as a linear layer. Most go through panels
-// (matmul_product.h), a few rows through dot products (matmul_dot.h).
+// Matrix products, plain, as a linear layer, and as the last layer with its loss. Most go through
+// panels (matmul_product.h), a few rows through dot products (matmul_dot.h).
+#include "integers.h"
+#include "loss.h"
 #include "matmul_dot.h"
 #include "matmul_product.h"
 
@@ -163,6 +165,58 @@ void linear_backward(const Array& dy, const Array& x, const Array& w, const Arra
         column_sums(data<bf16>(dy), N, M, data<float>(db));
     else
         column_sums(data<float>(dy), N, M, data<float>(db));
+}
+
+namespace {
+
+constexpr int64_t LOGITS = int64_t(128) << 20; // bytes of them that are in memory at a time
+
+// Rows [begin, begin + n) of x with all of w. Their logits are overwritten by their gradients.
+template <class T>
+void loss_of_rows(const Array& x, const Array& w, const Array& targets, int64_t ignore_index,
+                  float scale, int64_t begin, int64_t n, T* logits, int64_t stride,
+                  const Array& losses, const Array& dx, const Array& dw) {
+    const int64_t K = axis(x, 1), V = axis(w, 0);
+    const bool round = x.dtype == Dtype::bf16;
+    const Operand rows = operand(x, false, begin * K), columns = operand(x, true, begin * K);
+    product_as<T>(rows, operand(w, false, 0, round), n, V, K, {logits, stride}, Epilogue{});
+    parallel_rows(n, V, [&](int64_t i0, int64_t i1) {
+        for (int64_t i = i0; i < i1; i++) {
+            T* row = logits + i * stride;
+            const int64_t target = integer_at(targets, begin + i);
+            float& loss = data<float>(losses)[begin + i];
+            float lse;
+            loss_row(row, V, target, target != ignore_index, loss, lse);
+            if (target == ignore_index)
+                memset(static_cast<void*>(row), 0, size_t(V) * sizeof(T));
+            else
+                gradient_row(row, V, target, scale, lse, row);
+            for (int64_t v = V; v < stride; v++) row[v] = T{};
+        }
+    });
+    const Operand left{logits, x.dtype, stride, 1, false, true};
+    const Operand left_transposed{logits, x.dtype, 1, stride};
+    product(left, operand(w, true, 0, round), n, K, V, dx, begin * K, Epilogue{});
+    Epilogue add;
+    if (begin > 0) add.residual = dw, add.columns = K;
+    product(left_transposed, columns, V, K, n, dw, 0, add);
+}
+
+} // namespace
+
+void linear_cross_entropy(const Array& x, const Array& w, const Array& targets,
+                          int64_t ignore_index, float scale, const Array& losses, const Array& dx,
+                          const Array& dw) {
+    const int64_t N = axis(x, 0), V = axis(w, 0);
+    with_type(x.dtype, [&](auto* type) {
+        using T = element<decltype(type)>;
+        const int64_t stride = ceil_div(V, 32) * 32, bytes = N * stride * int64_t(sizeof(T));
+        const int64_t chunk = ceil_div(N, most(ceil_div(bytes, LOGITS), 1));
+        const Scratch<T> logits(chunk * stride);
+        for (int64_t i = 0; i < N; i += chunk)
+            loss_of_rows<T>(x, w, targets, ignore_index, scale, i, least(chunk, N - i), logits,
+                            stride, losses, dx, dw);
+    });
 }
 
 } // namespace weft::WEFT_ISA

@@ -29,7 +29,8 @@ struct Operand {
     const void* data;
     Dtype dtype;
     int64_t row_stride, depth_stride;
-    bool round = false; // float32 data are rounded to bfloat16 first
+    bool round = false;  // float32 data are rounded to bfloat16 first
+    bool padded = false; // rows go on with zeros up to a multiple of 64 bytes
 };
 
 // Vectors of units: `along` from LANES * DEPTH elements that are contiguous along the depth;

@@ -64,7 +64,7 @@ struct Tiles {
 
     static bool reads_in_place(const Operand& o, int64_t rows, int64_t depth) {
         return o.dtype == Dtype::bf16 && o.depth_stride == 1 && rows % TILE == 0 &&
-               depth % (2 * TILE) == 0;
+               (depth % (2 * TILE) == 0 || o.padded);
     }
 
     // A left panel is [chunk][row][unit]: each tile lies in one piece.

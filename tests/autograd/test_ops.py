@@ -134,6 +134,9 @@ GRADCHECKED = {
         lambda x, up, down: F.feed_forward(x, (up, None), (down, None), approximate="none"),
         (3, 4), (7, 4), (4, 7),
     ),
+    "linear_cross_entropy": (
+        lambda x, w: F.linear_cross_entropy(x, w, np.array([2, -100, 0])), (3, 4), (5, 4),
+    ),
     "gelu tanh": (lambda x: apply(ops.gelu, x, tanh=True), (17,)),
     "gelu erf": (lambda x: apply(ops.gelu, x, tanh=False), (17,)),
     "silu": (lambda x: apply(ops.silu, x), (9,)),

@@ -67,6 +67,33 @@ def linear_backward(
     return dx, dw, (N + 2) * d.sum(0)
 
 
+def linear_cross_entropy(
+    x: Array, w: Array, targets: Array, ignored: int, scale: float, rounding: float = 0
+) -> tuple[Array, ...]:
+    """`rounding`: of logits and of their gradients, relative, in units of u."""
+    U = 2.0**-24
+    logits = x @ w.T
+    wrong = linear_forward(x, w, None) + rounding * np.abs(logits)  # of a logit
+    _, lse = reference.cross_entropy_forward(logits, targets, ignored)
+    p = np.exp(logits - lse[:, None])
+    wrong_lse = np.log((p * np.exp(U * wrong)).sum(-1, keepdims=True)) / U
+    factor = np.expm1(U * (wrong + wrong_lse)) / U  # by which a probability is off
+    rows = np.where(targets == ignored, 0, targets)[:, None]
+    kept = np.where(targets == ignored, 0, scale)
+    p *= kept[:, None]
+    d = reference.cross_entropy_backward(kept, logits, targets, lse, ignored)
+    base = cross_entropy_backward(kept, logits, targets, lse, ignored)
+    error = p * factor + base + rounding * (np.abs(d) + U * p * factor)
+    dx, dw, _ = linear_backward(d, x, w, False)
+    return (
+        cross_entropy_forward(logits, targets, ignored)[0]
+        + wrong_lse[:, 0]
+        + np.where(targets == ignored, 0, np.take_along_axis(wrong, rows, 1)[:, 0]),
+        dx + error @ np.abs(w),
+        dw + error.T @ np.abs(x),
+    )
+
+
 # ---- activations --------------------------------------------------------------------------------
 
 

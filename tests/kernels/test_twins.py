@@ -116,7 +116,7 @@ def test_one_wrong_element_is_rejected(twin: Twin, dtype: np.dtype) -> None:
             continue
         results = [np.array(r) if r is not None else None for r in twin.run(reference, args)]
         wide = np.asarray(result, np.float64)
-        step = (0.03 if result_dtype(result) == bfloat16 else 0.01) * np.abs(wide).max()
+        step = (0.03 if result_dtype(result) == bfloat16 else twin.noticed) * np.abs(wide).max()
         wide.reshape(-1)[-1] += step if wide.reshape(-1)[-1] > 0 else -step
         results[index] = wide.astype(result_dtype(result))
         assert failures(twin, args, tuple(results)), f"result {index}"

@@ -32,6 +32,7 @@ class Twin:
     least: int = 0  # the shortest n that makes sense
     most: int = 1 << 20  # and the longest that the exact evaluation can afford
     dtypes: tuple[np.dtype, ...] = (float32, bfloat16)
+    noticed: float = 0.01  # what one float32 element must be off by, of the largest, to be rejected
 
     @property
     def label(self) -> str:

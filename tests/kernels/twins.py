@@ -362,6 +362,29 @@ PRODUCTS = (
 )  # fmt: skip
 
 
+def linear_loss_inputs(axis: int) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        N, V, K = layer_sizes(axis, i)
+        targets = i.ids(V, N)
+        targets[1:2] = -100
+        return i.normal(N, K), i.weight(V, K), targets, -100, 0.25
+
+    return inputs
+
+
+BFLOAT16_ROUNDING = 2.0**16  # 2^-8 in units of 2^-24
+LINEAR_LOSSES = [
+    Twin("linear_cross_entropy", "NVK"[axis], linear_loss_inputs(axis), error,
+         lambda x, w, targets, *rest: (x, w, next_class(targets, len(w)), *rest),
+         evaluated=weight_rounded(1), least=1, dtypes=(dtype,), noticed=noticed)
+    for dtype, noticed, error in (
+        (float32, 0.01, bounds.linear_cross_entropy),
+        (bfloat16, 0.1, lambda *a: bounds.linear_cross_entropy(*a, rounding=BFLOAT16_ROUNDING)),
+    )
+    for axis in range(3)
+]  # fmt: skip
+
+
 def attention_inputs(
     axis: str, causal: bool, dropout: float, group: int, backward: bool = False
 ) -> Any:
@@ -402,6 +425,7 @@ ATTENTION = [
 
 TWINS = [
     *PRODUCTS,
+    *LINEAR_LOSSES,
     *ACTIVATIONS,
     *ROWS,
     *norm_rows(),

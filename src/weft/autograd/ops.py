@@ -462,3 +462,19 @@ def cross_entropy(logits: Array, targets: Array, ignore_index: int) -> Result:
         return active.cross_entropy_backward(dy, logits, targets, lse, ignore_index), None
 
     return losses, backward
+
+
+def linear_cross_entropy(
+    x: Array, w: Array, targets: Array, ignore_index: int, count: int
+) -> Result:
+    """Σ losses / count of the logits x Wᵀ: (N, K), (V, K), (N) -> (); both gradients at once."""
+    rows = in_compute_dtype(x)
+    scale = 1.0 / count
+    losses, dx, dw = active.linear_cross_entropy(rows, w, targets, ignore_index, scale)
+
+    def backward(dy: Array) -> tuple[Array | None, ...]:
+        if dy != 1:
+            return cast_array(dx, x.dtype) * dy, dw * dy, None
+        return cast_array(dx, x.dtype), dw, None
+
+    return np.asarray(losses.sum() * losses.dtype.type(scale)), backward

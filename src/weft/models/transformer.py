@@ -141,6 +141,23 @@ class GPT(nn.Module):
 
         Raises ValueError for more tokens than the context holds.
         """
+        return F.linear(self.hidden(tokens, state), self.output_weight())
+
+    def loss(self, tokens: Any, targets: Any, count: int | None = None) -> Tensor:
+        """The cross entropy of the logits summed over all targets, divided by `count` of them.
+
+        (B, T) integers twice; a target of -100 does not count. `count` is their number by default.
+        Training uses this: the (B, T, V) logits are never all in memory.
+        """
+        x = self.hidden(tokens)
+        rows, flat = x.view(-1, x.shape[-1]), targets.reshape(-1)
+        return F.linear_cross_entropy(rows, self.output_weight(), flat, count=count)
+
+    def output_weight(self) -> Tensor:  # (V, C)
+        return self.embedding.weight if self.head is None else self.head.weight
+
+    def hidden(self, tokens: Any, state: KeyValueCache | None = None) -> Tensor:
+        """What the last layer reads: (B, T) integers -> (B, T, C)."""
         T = tokens.shape[1]
         first = state.position if state else 0
         if first + T > self.config.block_size:
@@ -160,5 +177,4 @@ class GPT(nn.Module):
             )
         if state is not None:
             state.position += T
-        x = self.norm(x)
-        return F.linear(x, self.embedding.weight) if self.head is None else self.head(x)
+        return self.norm(x)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from weft.autograd import Tensor, apply, ops, where
+from weft.autograd import Tensor, apply, is_grad_enabled, ops, where
 from weft.random import Generator, default_generator
 
 # ----- activations ----------------------------------------------------------------------------
@@ -260,6 +260,38 @@ def cross_entropy(
     losses = apply(ops.cross_entropy, rows, targets.reshape(-1), ignore_index=ignore_index)
     counted = int((targets != ignore_index).sum())
     return _reduced(losses.reshape(targets.shape), counted, reduction)
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    weight: Tensor,
+    target: Any,
+    *,
+    ignore_index: int = -100,
+    count: int | None = None,
+) -> Tensor:
+    """`cross_entropy(linear(input, weight), target)`, without all logits in memory at a time.
+
+    (N, K), (V, K), (N) integers -> the sum of the losses over `count` (the targets that are not
+    `ignore_index`, unless it is given). Not in PyTorch. IndexError for a target out of range.
+    """
+    targets = target.array if isinstance(target, Tensor) else np.asarray(target)
+    if input.ndim != 2 or targets.shape != input.shape[:1]:
+        raise ValueError(f"linear_cross_entropy: rows {input.shape} and targets {targets.shape}")
+    counted = int((targets != ignore_index).sum()) if count is None else count
+    if not counted or not is_grad_enabled():  # no gradient to prepare, or a mean of nothing
+        losses = cross_entropy(
+            linear(input, weight), targets, ignore_index=ignore_index, reduction="sum"
+        )
+        return losses * (1.0 / counted if counted else math.nan)
+    return apply(
+        ops.linear_cross_entropy,
+        input,
+        weight,
+        targets,
+        ignore_index=ignore_index,
+        count=counted,
+    )
 
 
 def _reduced(losses: Tensor, count: int, reduction: str) -> Tensor:

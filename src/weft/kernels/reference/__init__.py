@@ -22,7 +22,11 @@ from weft.kernels.reference.attention import attention_backward, attention_forwa
 from weft.kernels.reference.dropout import dropout_backward, dropout_forward, philox
 from weft.kernels.reference.elementwise import add, add_, cast, mul
 from weft.kernels.reference.embedding import embedding_backward, embedding_forward
-from weft.kernels.reference.loss import cross_entropy_backward, cross_entropy_forward
+from weft.kernels.reference.loss import (
+    cross_entropy_backward,
+    cross_entropy_forward,
+    linear_cross_entropy,
+)
 from weft.kernels.reference.matmul import (
     linear_backward,
     linear_forward,
@@ -62,6 +66,7 @@ __all__ = [
     "layer_norm_backward",
     "layer_norm_forward",
     "linear_backward",
+    "linear_cross_entropy",
     "linear_forward",
     "linear_gelu_forward",
     "log_softmax_backward",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from weft.kernels.reference.embedding import checked_ids
+from weft.kernels.reference.matmul import linear_backward, linear_forward
 from weft.kernels.reference.precision import Array, gradient_dtype, narrow, widen
 
 
@@ -34,6 +35,23 @@ def cross_entropy_backward(
     dlogits *= dlosses[:, None]
     dlogits[targets == ignore_index] = 0
     return narrow(dlogits, logits.dtype)
+
+
+def linear_cross_entropy(
+    x: Array, w: Array, targets: Array, ignore_index: int, scale: float
+) -> tuple[Array, Array, Array]:
+    """The last layer and its loss in one: (N, K), (V, K), (N,) -> losses (N,), dx (N, K), dw (V, K).
+
+    dx and dw are the gradients of scale · Σ losses. Logits and their gradients are rounded to x's
+    dtype, and the native twin has only some rows of them in memory at a time; after Hsu et al.,
+    Liger Kernel, arXiv:2410.10989, section 3.2.
+    """
+    logits = linear_forward(x, w, None)
+    losses, lse = cross_entropy_forward(logits, targets, ignore_index)
+    dlosses = np.full(losses.shape, scale, losses.dtype)
+    dlogits = cross_entropy_backward(dlosses, logits, targets, lse, ignore_index)
+    dx, dw, _ = linear_backward(dlogits, x, w, False)
+    return losses, dx, dw
 
 
 def _counted(targets: Array, ignore_index: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
