@@ -9,6 +9,7 @@ N rows. Derived operations are one line each, in tensor.py.
 from __future__ import annotations
 
 import builtins
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -293,11 +294,17 @@ def as_tuple(index: Any) -> tuple[Any, ...]:
     return index if isinstance(index, tuple) else (index,)
 
 
+def pieces_of(x: Array, sizes: Sequence[int], axis: int) -> tuple[Array, ...]:
+    """Views of `x`, one behind the other along the axis."""
+    before = (slice(None),) * (axis % x.ndim)
+    ends = itertools.accumulate(sizes)
+    return tuple([x[(*before, slice(end - n, end))] for n, end in zip(sizes, ends, strict=True)])
+
+
 def split(
     x: Array, sizes: tuple[int, ...], axis: int
 ) -> tuple[tuple[Array, ...], Callable[..., Any]]:
-    edges = np.cumsum(sizes)[:-1]
-    pieces = tuple(np.split(x, edges, axis))
+    pieces = pieces_of(x, sizes, axis)
 
     def backward(*gradients: Array | None) -> Array:
         filled = [
@@ -310,8 +317,8 @@ def split(
 
 
 def concatenate(*arrays: Array, axis: int) -> Result:
-    edges = np.cumsum([a.shape[axis] for a in arrays])[:-1]
-    return joined(arrays, axis), lambda dy: tuple(np.split(dy, edges, axis))
+    sizes = [a.shape[axis] for a in arrays]
+    return joined(arrays, axis), lambda dy: pieces_of(dy, sizes, axis)
 
 
 # ----- what a network is made of --------------------------------------------------------------

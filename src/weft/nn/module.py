@@ -69,9 +69,9 @@ class Module:
             super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:  # only asked when ordinary look-up has failed
-        for store in ("_parameters", "_buffers", "_modules"):
-            values = self.__dict__.get(store, {})
-            if name in values:
+        for store in ("_modules", "_parameters", "_buffers"):
+            values = self.__dict__.get(store)
+            if values and name in values:
                 return values[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
@@ -185,8 +185,10 @@ class Module:
         return self._named_members("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters, a shared one once."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        """All parameters, a shared one once, in the order of `named_parameters`."""
+        modules = _each_once(self) if recurse else [self]
+        found = {id(p): p for module in modules for p in module._parameters.values()}
+        return iter([parameter for parameter in found.values() if parameter is not None])
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -311,6 +313,18 @@ def _refuse_unless(name: str, value: Any, role: str, wanted: type) -> None:
             f"cannot assign '{type(value).__name__}' object to {role} '{name}' "
             f"({wanted.__name__} or None expected)"
         )
+
+
+def _each_once(root: Module) -> list[Module]:
+    """What `named_modules` gives, without the names: every training step asks for parameters."""
+    seen: dict[int, Module] = {}
+    stack = [root]
+    while stack:
+        module = stack.pop()
+        if id(module) not in seen:
+            seen[id(module)] = module
+            stack += [child for child in reversed(module._modules.values()) if child is not None]
+    return list(seen.values())
 
 
 def _join(prefix: str, name: str) -> str:
