@@ -1,66 +1,64 @@
-// Attention's forward pass in tiles with a running softmax (FlashAttention, arXiv:2205.14135): a
-// row's maximum and sum are corrected as further keys come in, so that no more than one tile of
-// weights is ever in memory. attention_backward.cpp goes the way back.
+// Attention's forward pass in tiles with a running softmax (FlashAttention,
+// arXiv:2205.14135): a row's maximum and sum are corrected as further keys come
+// in, so that no more than one tile of weights is ever in memory.
+// attention_backward.cpp goes the way back.
 #include "attention_tile.h"
 
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int64_t ROWS =
-    256;                   // queries (of all heads of a group) that share one packing of the keys
-constexpr int64_t FEW = 4; // so few queries are computed one by one, without packing
+constexpr int64_t ROWS = 256; // queries (of all heads of a group) that share one packing of keys
+constexpr int64_t KEYS = 128; // keys of a tile
+constexpr int64_t FEW = 4;    // so few queries are computed one by one, without packing
 
 struct Forward {
-    Heads q, k, v;
+    Heads q, k, v, y;
     float scale;
     bool causal;
     Dropout dropout;
-    const Array &y, &lse;
+    float* lse;
 
     int64_t group() const { return q.heads() / k.heads(); }
     int64_t seen(int64_t i) const { return causal ? i + 1 + k.times() - q.times() : k.times(); }
+    uint64_t row(int64_t b, int64_t h, int64_t i) const {
+        return uint64_t((b * q.heads() + h) * q.times() + i);
+    }
     uint64_t element(int64_t b, int64_t h, int64_t i, int64_t j) const {
-        return uint64_t(((b * q.heads() + h) * q.times() + i) * k.times() + j);
-    }
-    float& lse_at(int64_t b, int64_t h, int64_t i) const {
-        return data<float>(lse)[(b * q.heads() + h) * q.times() + i];
-    }
-
-    // y(b, i, h) = sums * factor
-    void store_row(int64_t b, int64_t i, int64_t h, const float* sums, float factor) const {
-        const int64_t D = q.size(), at = ((b * q.times() + i) * q.heads() + h) * D;
-        for (int64_t d = 0; d < D; d += LANES) {
-            const vf value = load_some(sums + d, D - d) * factor;
-            if (y.dtype == Dtype::bf16)
-                store_some(data<bf16>(y) + at + d, value, D - d);
-            else
-                store_some(data<float>(y) + at + d, value, D - d);
-        }
+        return row(b, h, i) * uint64_t(k.times()) + uint64_t(j);
     }
 };
 
-// ---- many queries -------------------------------------------------------------------------------
+// ---- many queries
+// -------------------------------------------------------------------------------
 
-// Queries [i0, i1) of all the query heads of one key head.
-class Strip {
+// Queries [i0, i1) of all the query heads of one key head. Each head has
+// `height` rows here, of which the last few may be padding.
+template <class Products> class Strip {
+    using Element = typename Products::Element;
+    static constexpr int DEPTH = Products::Unit::DEPTH;
+
   public:
     Strip(const Forward& f, int64_t b, int64_t kv, int64_t i0, int64_t i1)
-        : f(f), b(b), kv(kv), i0(i0), i1(i1), T(i1 - i0), rows(T * f.group()), D(f.q.size()),
-          width(padded(D)), queries(rows * D), sums(rows * width), peak(rows), total(rows),
-          keys(BLOCK * D), values(BLOCK * width) {}
+        : f(f), b(b), kv(kv), i0(i0), i1(i1),
+          height(round_up(i1 - i0, round_up(LANES, Products::HEIGHT))), rows(height * f.group()),
+          D(f.q.size()), width(padded(D)), units(Products::units(D)),
+          value_units(Products::units(KEYS)), queries(rows * units), keys(KEYS * units),
+          values(width * value_units), sums(rows * width), peak(rows), total(rows),
+          scores(BLOCK * KEYS), rounded_weights(sizeof(Element) == 4 ? 0 : BLOCK * KEYS) {}
 
     void run() {
         for (int64_t r = 0; r < rows; r++) peak[r] = -__builtin_inff(), total[r] = 0;
-        memset(sums, 0, size_t(rows * width) * 4);
         each_block([&](int64_t r, int64_t n, int64_t h, int64_t i) {
-            pack_left(f.q.by_time(b, i, h), n, D, queries + r * D);
+            Products::pack_left(f.q.by_time(b, i, h), n, D, queries + r * units);
         });
-        for (int64_t j0 = 0; j0 < f.seen(i1 - 1); j0 += BLOCK) add_keys(j0);
-        for (int64_t r = 0; r < rows; r++) {
-            const int64_t h = kv * f.group() + r / T, i = i0 + r % T;
-            f.store_row(b, i, h, sums + r * width, 1 / total[r]);
-            f.lse_at(b, h, i) = peak[r] + __builtin_logf(total[r]);
-        }
+        for (int64_t j0 = 0; j0 < f.seen(i1 - 1); j0 += KEYS) add_keys(j0);
+        each_block([&](int64_t r, int64_t n, int64_t h, int64_t i) {
+            for (int64_t row = 0; row < n; row++) {
+                const float sum = total[r + row];
+                f.y.store_row(b, i + row, h, sums + (r + row) * width, f.dropout.scale / sum);
+                f.lse[f.row(b, h, i + row)] = peak[r + row] + __builtin_logf(sum);
+            }
+        });
     }
 
   private:
@@ -68,84 +66,117 @@ class Strip {
     template <class Body> void each_block(const Body& body) {
         for (int64_t g = 0; g < f.group(); g++)
             for (int64_t i = i0; i < i1; i += BLOCK)
-                body(g * T + i - i0, least(BLOCK, i1 - i), kv * f.group() + g, i);
+                body(g * height + i - i0, least(BLOCK, i1 - i), kv * f.group() + g, i);
     }
 
     void add_keys(int64_t j0) {
-        const int64_t n = least(BLOCK, f.seen(i1 - 1) - j0);
-        pack_right(f.k.by_time(b, j0, kv), n, D, keys);
-        pack_right(f.v.by_size(b, j0, kv), D, n, values);
+        const int64_t n = least(KEYS, f.seen(i1 - 1) - j0);
+        Products::pack_right(f.k.by_time(b, j0, kv), n, D, units, keys);
+        Products::pack_right(f.v.by_size(b, j0, kv), D, n, value_units, values);
         each_block([&](int64_t r, int64_t m, int64_t h, int64_t i) {
-            if (f.seen(i + m - 1) > j0)
-                add_tile(r, m, h, i, j0, least(n, f.seen(i + m - 1) - j0), n);
+            if (f.seen(i + m - 1) > j0) add_tile(r, m, h, i, j0, least(n, f.seen(i + m - 1) - j0));
         });
     }
 
-    // Queries i .. i + m, which are rows r .. r + m here, against keys j0 .. j0 + n, of a block in
-    // which `packed` keys were packed.
-    void add_tile(int64_t r, int64_t m, int64_t h, int64_t i, int64_t j0, int64_t n,
-                  int64_t packed) {
-        alignas(64) float weights[BLOCK * BLOCK];
-        float correction[BLOCK];
-        auto keys_of = [&](int64_t row, int64_t rows) { // that any of these rows sees
-            return least(n, f.seen(i + row + rows - 1) - j0);
+    // Queries i .. i + m, which are rows r .. r + m here, against keys j0 .. j0 +
+    // n.
+    void add_tile(int64_t r, int64_t m, int64_t h, int64_t i, int64_t j0, int64_t n) {
+        Products::template product<0>(
+            queries + r * units, keys, {m, n, units, units, false}, scores, KEYS,
+            [&](int64_t row, int64_t rows) { return f.seen(i + row + rows - 1) - j0; });
+        float shift[BLOCK];
+        raise(r, m, i, j0, n, shift);
+        decide(f.dropout.on, [&](auto drops) {
+            for (int64_t row = 0; row < m; row++)
+                total[r + row] += soften(drops, row, least(n, f.seen(i + row) - j0), n, shift[row],
+                                         f.element(b, h, i + row, j0));
+        });
+        // All keys up to n count, hidden ones with weight 0: a hidden NaN counts in
+        // the definition.
+        Products::template product<KEYS / DEPTH>(
+            reinterpret_cast<const int32_t*>(weights()), values,
+            {m, D, Products::units(n), value_units, j0 > 0}, sums + r * width, width,
+            [&](int64_t, int64_t) { return D; });
+    }
+
+    // With more keys the peaks rise, and with them what was summed up so far
+    // falls. `shift`: the peaks, times log2(e).
+    void raise(int64_t r, int64_t m, int64_t i, int64_t j0, int64_t n, float* shift) {
+        float highest[BLOCK];
+        for (int64_t row = 0; row < m; row++)
+            highest[row] = peak_of(scores + row * KEYS, least(n, f.seen(i + row) - j0));
+        for (int64_t row = 0; row < m; row += LANES) {
+            const vf before = load(peak + r + row), now = max(before, load(highest + row));
+            const vf factor = power_of_two((before - now) * LOG2_E);
+            store(peak + r + row, now), store(shift + row, now * LOG2_E);
+            store(highest + row, factor);
+            store(total + r + row, load(total + r + row) * factor);
+        }
+        for (int64_t row = 0; row < m && j0 > 0; row++) {
+            if (highest[row] == 1) continue;
+            float* sum = sums + (r + row) * width;
+            for (int64_t d = 0; d < width; d += LANES) store(sum + d, load(sum + d) * highest[row]);
+        }
+    }
+
+    float peak_of(float* s, int64_t visible) const {
+        vf highest = splat(-__builtin_inff());
+        int64_t j = 0;
+        for (; j + LANES <= visible; j += LANES) highest = max(highest, load(s + j) * f.scale);
+        if (j < visible)
+            highest =
+                max(highest, keep(load(s + j) * f.scale, Part{visible - j}, -__builtin_inff()));
+        return max(highest);
+    }
+
+    Element* weights() { // of floats, in the scores' place
+        if constexpr (sizeof(Element) == 4)
+            return scores;
+        else
+            return rounded_weights;
+    }
+
+    // A row's scores -> weights 2^(score - shift), after dropout if there is any;
+    // returns what they add up to before it. The first `visible` count, the
+    // others up to n are 0.
+    template <class Drops>
+    float soften(Drops, int64_t row, int64_t visible, int64_t n, float shift, uint64_t element) {
+        const float* s = scores + row * KEYS;
+        Element* w = weights() + row * KEYS;
+        const Dropout dropout = f.dropout;
+        uint32_t words[KEYS];
+        if (Drops::value && visible > 0) dropout.draw(element, visible, words);
+        vf added[VECTORS] = {};
+        const vf factor = splat(f.scale * LOG2_E), less = splat(-shift);
+        const auto unit = [&](int64_t j, auto whole) {
+            vf e[VECTORS];
+#pragma GCC unroll 4
+            for (int c = 0; c < VECTORS; c++) {
+                const int64_t at = j + c * LANES;
+                e[c] = power_of_two(fma(load(s + at), factor, less));
+                if (!decltype(whole)::value) e[c] = only(e[c], visible - at, zero());
+                added[c] = added[c] + e[c];
+                if (Drops::value) e[c] = dropout.kept(words + at, e[c]);
+            }
+            Products::put(w + j, e[0], e[1]);
         };
-        multiply<Left::panels>(
-            queries + r * D, m, keys, n, D,
-            [&](int64_t row, int64_t rows) { return Extent{keys_of(row, rows), 0, D}; },
-            [&](int64_t row, int64_t j, vf s) { store(weights + row * BLOCK + j, s * f.scale); });
-        for (int64_t row = 0; row < m; row++) {
-            const int64_t visible = least(n, f.seen(i + row) - j0);
-            correction[row] = soften(weights + row * BLOCK, visible, n, r + row);
-            if (f.dropout.p > 0) drop(weights + row * BLOCK, f.element(b, h, i + row, j0), n);
-        }
-        float* out = sums + r * width;
-        multiply<Left::rows>(
-            weights, m, values, D, packed,
-            [&](int64_t, int64_t) {
-                return Extent{D, 0, n};
-            }, // a hidden NaN counts, as in the definition
-            [&](int64_t row, int64_t d, vf s) {
-                float* p = out + row * width + d;
-                store(p, fma(load(p), splat(correction[row]), s));
-            });
-    }
-
-    // scores -> weights e^(score - peak), of which the first `visible` count and the others up to n
-    // are 0; returns what the sums so far must be multiplied by.
-    float soften(float* w, int64_t visible, int64_t n, int64_t row) {
-        if (visible <= 0) {
-            memset(w, 0, size_t(n) * 4);
-            return 1;
-        }
-        vf highest = splat(peak[row]);
-        for (int64_t j = visible; j < ceil_div(n, LANES) * LANES; j++) w[j] = -__builtin_inff();
-        for (int64_t j = 0; j < n; j += LANES) highest = max(highest, load(w + j));
-        const float before = peak[row], now = max(highest);
-        vf added = zero();
-        for (int64_t j = 0; j < n; j += LANES) {
-            const vf e = exp(load(w + j) - now);
-            store(w + j, e);
-            added = added + e;
-        }
-        const float factor = exp(splat(before - now))[0];
-        peak[row] = now;
-        total[row] = total[row] * factor + sum(added);
-        return factor;
-    }
-
-    void drop(float* w, uint64_t element, int64_t n) {
-        float mask[BLOCK];
-        f.dropout.mask(element, n, mask);
-        for (int64_t j = 0; j < n; j++) w[j] *= mask[j];
+        int64_t j = 0;
+        for (; j + NR <= visible; j += NR) unit(j, Yes{});
+        for (; j < n && j < visible; j += NR) unit(j, No{});
+        for (; j < n; j += NR) Products::put(w + j, zero(), zero());
+        return sum(added[0] + added[1]);
     }
 
     const Forward& f;
-    int64_t b, kv, i0, i1, T, rows, D, width;
-    Scratch<float> queries, sums, peak, total, keys, values;
+    int64_t b, kv, i0, i1, height, rows, D, width, units, value_units;
+    Scratch<int32_t> queries, keys, values;
+    Scratch<float> sums, peak, total, scores;
+    Scratch<bf16> rounded_weights;
+    typename Products::Session session;
 };
 
-// ---- few queries, as in decoding ----------------------------------------------------------------
+// ---- few queries, as in decoding
+// ----------------------------------------------------------------
 
 template <class T> inline float dot(const float* x, const T* y, int64_t n) {
     vf sums = zero();
@@ -161,7 +192,8 @@ template <class T> inline void add_scaled(float* y, const T* x, float factor, in
     if (d < n) store(y + d, fma(splat(factor), load(x + d, n - d), load(y + d, n - d)), n - d);
 }
 
-// w: scores -> weights e^(score - highest); returns their sum, and adds their log to the highest.
+// w: scores -> weights e^(score - highest); returns their sum, and adds their
+// log to the highest.
 float soften_row(float* w, int64_t n, float& highest_plus_log) {
     vf highest = splat(-__builtin_inff()), added = zero();
     for (int64_t j = n; j < ceil_div(n, LANES) * LANES; j++) w[j] = -__builtin_inff();
@@ -182,20 +214,19 @@ template <class T> void one_query(const Forward& f, int64_t b, int64_t h, int64_
     const int64_t k_step = f.k.array.stride[1], v_step = f.v.array.stride[1];
     const T *k = static_cast<const T*>(f.k.at(b, 0, kv)),
             *v = static_cast<const T*>(f.v.at(b, 0, kv));
-    Scratch<float> query(D), weights(n + LANES), sums(D);
-    pack_left(f.q.by_time(b, i, h), 1, D, query);
+    Scratch<float> query(D), weights(round_up(n, KEYS)), sums(D);
+    WideProducts::pack_left(f.q.by_time(b, i, h), 1, D, (int32_t*)(float*)query);
     for (int64_t j = 0; j < n; j++) weights[j] = dot(query, k + j * k_step, D) * f.scale;
-    const float total = soften_row(weights, n, f.lse_at(b, h, i));
-    if (f.dropout.p > 0)
-        for (int64_t j = 0; j < n; j += BLOCK) {
-            float mask[BLOCK];
-            const int64_t m = least(BLOCK, n - j);
-            f.dropout.mask(f.element(b, h, i, j), m, mask);
-            for (int64_t c = 0; c < m; c++) weights[j + c] *= mask[c];
-        }
+    const float total = soften_row(weights, n, f.lse[f.row(b, h, i)]);
+    for (int64_t j = 0; j < n && f.dropout.on; j += KEYS) {
+        uint32_t words[KEYS];
+        f.dropout.draw(f.element(b, h, i, j), KEYS, words);
+        for (int64_t c = j; c < j + KEYS; c += LANES)
+            store(weights + c, f.dropout.kept(words + c - j, load(weights + c)));
+    }
     memset(sums, 0, size_t(D) * 4);
     for (int64_t j = 0; j < n; j++) add_scaled<T>(sums, v + j * v_step, weights[j], D);
-    f.store_row(b, i, h, sums, 1 / total);
+    f.y.store_row(b, i, h, sums, f.dropout.scale / total);
 }
 
 void few_queries(const Forward& f, int64_t B) {
@@ -212,22 +243,29 @@ void few_queries(const Forward& f, int64_t B) {
     for (int64_t index = 0; index < n; index++) body(index);
 }
 
-} // namespace
-
-void attention_forward(const Array& q, const Array& k, const Array& v, float scale, bool causal,
-                       double dropout, uint64_t key, const Array& y, const Array& lse) {
-    const Forward f{{q}, {k}, {v}, scale, causal, {dropout, key}, y, lse};
-    const int64_t B = q.shape[0], T = f.q.times(), heads = f.k.heads();
-    if (y.size == 0) return;
-    if (T <= FEW && k.dtype == v.dtype) return few_queries(f, B);
+template <class Products> void many_queries(const Forward& f, int64_t B) {
+    const int64_t T = f.q.times(), heads = f.k.heads();
     const int64_t share = ROWS / f.group() / BLOCK * BLOCK, strip = share > BLOCK ? share : BLOCK;
     const int64_t strips = ceil_div(T, strip);
     parallel(B * heads * strips, [&](int64_t index) {
         const int64_t s =
             strips - 1 - index % strips; // with a causal mask the last ones are longest
         const int64_t kv = index / strips % heads, b = index / strips / heads;
-        Strip(f, b, kv, s * strip, least(T, (s + 1) * strip)).run();
+        Strip<Products>(f, b, kv, s * strip, least(T, (s + 1) * strip)).run();
     });
+}
+
+} // namespace
+
+void attention_forward(const Array& q, const Array& k, const Array& v, float scale, bool causal,
+                       double dropout, uint64_t key, const Array& y, const Array& lse) {
+    const Forward f{{q}, {k}, {v}, {y}, scale, causal, {dropout, key}, data<float>(lse)};
+    if (y.size == 0) return;
+    if (f.q.times() <= FEW && k.dtype == v.dtype) return few_queries(f, q.shape[0]);
+    if (f.q.narrow() && f.k.narrow() && f.v.narrow())
+        many_queries<NarrowProducts>(f, q.shape[0]);
+    else
+        many_queries<WideProducts>(f, q.shape[0]);
 }
 
 } // namespace weft::WEFT_ISA

@@ -1,18 +1,17 @@
-// Attention's backward pass: the weights are computed again from each row's lse, tile by tile. One
-// task is one key head with all the query heads that read it, so nothing is added up across
-// threads.
+// Attention's backward pass: the weights are computed again from each row's
+// lse, tile by tile. One task is one key head with all the query heads that
+// read it, so nothing is added up across threads.
 #include "attention_tile.h"
 
 namespace weft::WEFT_ISA {
 namespace {
 
 struct Backward {
-    Heads dy, q, k, v, y;
+    Heads dy, q, k, v, y, dq, dk, dv;
     const float* lse;
     float scale;
     bool causal;
     Dropout dropout;
-    const Array &dq, &dk, &dv;
 
     int64_t group() const { return q.heads() / k.heads(); }
     int64_t seen(int64_t i) const { return causal ? i + 1 + k.times() - q.times() : k.times(); }
@@ -21,138 +20,193 @@ struct Backward {
     }
 };
 
-// out(b, t .. t + n, h) = rows of `width` floats.
-void store_rows(const Array& out, int64_t b, int64_t t, int64_t h, int64_t n, const float* rows,
-                int64_t width) {
-    const int64_t T = out.shape[1], H = out.shape[2], D = out.shape[3];
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t d = 0; d < D; d += LANES) {
-            const int64_t at = ((b * T + t + i) * H + h) * D + d;
-            const vf value = load(rows + i * width + d);
-            if (out.dtype == Dtype::bf16)
-                store_some(data<bf16>(out) + at, value, D - d);
-            else
-                store_some(data<float>(out) + at, value, D - d);
-        }
-}
-
 template <class T> inline float dot_of(const T* x, const T* y, int64_t n) {
     vf sums = zero();
-    for (int64_t d = 0; d < n; d += LANES) {
-        const int64_t m = least(LANES, n - d);
-        sums = m == LANES ? fma(load(x + d), load(y + d), sums)
-                          : fma(load(x + d, m), load(y + d, m), sums);
-    }
+    vectors(0, n,
+            [&](int64_t d, auto part) { sums = fma(load(x + d, part), load(y + d, part), sums); });
     return sum(sums);
 }
 
-inline void add_to(float* p, vf x) { store(p, load(p) + x); }
+// out(b, t .. t + n, h) = the columns of `rows`, BLOCK of them in each row,
+// times a factor.
+void store_columns(const Heads& out, int64_t b, int64_t t, int64_t h, int64_t n, const float* rows,
+                   float factor) {
+    const int64_t D = out.size();
+    Scratch<float> row(LANES * padded(D));
+    for (int64_t c = 0; c < n; c += LANES) {
+        for (int64_t d = 0; d < D; d += LANES) {
+            vi v[LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) v[i] = as_int(load(rows + (d + i) * BLOCK + c));
+            turn(v);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) store(row + i * padded(D) + d, as_float(v[i]));
+        }
+        for (int64_t i = 0; i < least(LANES, n - c); i++)
+            out.store_row(b, t + c + i, h, row + i * padded(D), factor);
+    }
+}
 
-class KeyHead {
+// What is summed up over the queries, dk and dv, is kept with a row for each d:
+// then the weights are the right operand of all three products into which they
+// go, and need not be turned.
+template <class Products> class KeyHead {
+    using Element = typename Products::Element;
+    static constexpr int DEPTH = Products::Unit::DEPTH;
+    static constexpr int64_t UNITS = BLOCK / DEPTH; // of a depth of BLOCK
+
   public:
     KeyHead(const Backward& f, int64_t b, int64_t kv)
         : f(f), b(b), kv(kv), T(f.k.times()), D(f.q.size()), width(padded(D)),
-          blocks(ceil_div(T, BLOCK)), k_by_time(blocks * BLOCK * D), v_by_time(blocks * BLOCK * D),
-          k_by_size(blocks * BLOCK * width), dk(blocks * BLOCK * width), dv(blocks * BLOCK * width),
-          q_left(BLOCK * D), dy_left(BLOCK * D), q_right(BLOCK * width), dy_right(BLOCK * width),
-          dq(BLOCK * width), weights(BLOCK * BLOCK), gradients(BLOCK * BLOCK) {}
+          units(Products::units(D)), blocks(ceil_div(T, BLOCK)), k_by_time(blocks * BLOCK * units),
+          v_by_time(blocks * BLOCK * units), k_by_size(blocks * UNITS * width),
+          q_by_time(BLOCK * units), dy_by_time(BLOCK * units), q_by_size(width * UNITS),
+          dy_by_size(width * UNITS), weights(UNITS * BLOCK), gradients(UNITS * BLOCK),
+          dk(blocks * BLOCK * width), dv(blocks * BLOCK * width), dq(BLOCK * width),
+          scores(BLOCK * BLOCK), changes(BLOCK * BLOCK), gradient_rows(BLOCK * BLOCK) {}
 
     void run() {
         for (int64_t c = 0; c < blocks; c++) {
             const int64_t j = c * BLOCK, n = least(BLOCK, T - j);
-            pack_right(f.k.by_time(b, j, kv), n, D, k_by_time + j * D);
-            pack_right(f.v.by_time(b, j, kv), n, D, v_by_time + j * D);
-            pack_right(f.k.by_size(b, j, kv), D, n, k_by_size + j * width);
+            Products::pack_right(f.k.by_time(b, j, kv), n, D, units, k_by_time + j * units);
+            Products::pack_right(f.v.by_time(b, j, kv), n, D, units, v_by_time + j * units);
+            Products::pack_right(f.k.by_size(b, j, kv), D, n, UNITS, k_by_size + c * UNITS * width);
         }
         memset(dk, 0, size_t(blocks * BLOCK * width) * 4);
         memset(dv, 0, size_t(blocks * BLOCK * width) * 4);
         for (int64_t h = kv * f.group(); h < (kv + 1) * f.group(); h++)
             for (int64_t i = 0; i < f.q.times(); i += BLOCK)
-                query_block(h, i, least(BLOCK, f.q.times() - i));
-        store_rows(f.dk, b, 0, kv, T, dk, width);
-        store_rows(f.dv, b, 0, kv, T, dv, width);
+                add_queries(h, i, least(BLOCK, f.q.times() - i));
+        for (int64_t j = 0; j < T; j += BLOCK) {
+            const int64_t n = least(BLOCK, T - j);
+            store_columns(f.dk, b, j, kv, n, dk + j * width, f.scale);
+            store_columns(f.dv, b, j, kv, n, dv + j * width, 1);
+        }
     }
 
   private:
-    void query_block(int64_t h, int64_t i, int64_t m) {
-        pack_left(f.q.by_time(b, i, h), m, D, q_left);
-        pack_left(f.dy.by_time(b, i, h), m, D, dy_left);
-        pack_right(f.q.by_size(b, i, h), D, m, q_right);
-        pack_right(f.dy.by_size(b, i, h), D, m, dy_right);
+    void add_queries(int64_t h, int64_t i, int64_t m) {
+        Products::pack_left(f.q.by_time(b, i, h), m, D, q_by_time);
+        Products::pack_left(f.dy.by_time(b, i, h), m, D, dy_by_time);
+        Products::pack_left(f.q.by_size(b, i, h), D, m, q_by_size);
+        Products::pack_left(f.dy.by_size(b, i, h), D, m, dy_by_size);
         for (int64_t r = 0; r < m; r++) {
             const void *x = f.dy.at(b, i + r, h), *y = f.y.at(b, i + r, h);
-            delta[r] = f.y.array.dtype == Dtype::bf16
-                           ? dot_of(static_cast<const bf16*>(x), static_cast<const bf16*>(y), D)
-                           : dot_of(static_cast<const float*>(x), static_cast<const float*>(y), D);
+            with_type(f.y.array.dtype, [&](auto* type) {
+                using T = element<decltype(type)>;
+                delta[r] = dot_of(static_cast<const T*>(x), static_cast<const T*>(y), D);
+            });
+            shift[r] = f.lse[f.row(b, h, i + r)] * LOG2_E;
         }
-        memset(dq, 0, size_t(m * width) * 4);
         const int64_t seen = f.seen(i + m - 1);
-        for (int64_t j = 0; j < seen; j += BLOCK)
-            tile(h, i, m, j, least(BLOCK, seen - j), least(BLOCK, T - j));
-        store_rows(f.dq, b, i, h, m, dq, width);
+        for (int64_t j = 0; j < seen; j += BLOCK) add_tile(h, i, m, j, least(BLOCK, seen - j));
+        for (int64_t r = 0; r < m; r++) f.dq.store_row(b, i + r, h, dq + r * width, f.scale);
     }
 
-    // Queries i .. i + m against keys j .. j + n, of a block in which `packed` keys were packed.
-    void tile(int64_t h, int64_t i, int64_t m, int64_t j, int64_t n, int64_t packed) {
-        auto keys_of = [&](int64_t row, int64_t rows) { // that any of these rows sees
-            return least(n, f.seen(i + row + rows - 1) - j);
-        };
-        auto scores = [&](int64_t row, int64_t rows) { return Extent{keys_of(row, rows), 0, D}; };
-        multiply<Left::panels>(
-            q_left, m, k_by_time + j * D, n, D, scores,
-            [&](int64_t row, int64_t c, vf s) { store(weights + row * BLOCK + c, s * f.scale); });
-        multiply<Left::panels>(
-            dy_left, m, v_by_time + j * D, n, D, [&](int64_t, int64_t) { return Extent{n, 0, D}; },
-            [&](int64_t row, int64_t c, vf s) { store(gradients + row * BLOCK + c, s); });
-        for (int64_t r = 0; r < m; r++) differentiate(r, h, i + r, j, n);
-        auto queries = [&](int64_t, int64_t) { return Extent{D, 0, m}; };
-        multiply<Left::columns>(
-            weights, n, dy_right, D, m, queries,
-            [&](int64_t key, int64_t d, vf s) { add_to(dv + (j + key) * width + d, s); });
-        multiply<Left::columns>(
-            gradients, n, q_right, D, m, queries,
-            [&](int64_t key, int64_t d, vf s) { add_to(dk + (j + key) * width + d, s); });
-        multiply<Left::rows>(
-            gradients, m, k_by_size + j * width, D, packed,
-            [&](int64_t, int64_t) { return Extent{D, 0, n}; },
-            [&](int64_t row, int64_t d, vf s) { add_to(dq + row * width + d, s); });
+    // Queries i .. i + m against keys j .. j + n. In a block that some queries
+    // see, all are multiplied with all keys, hidden ones with weight 0: a hidden
+    // NaN counts in the definition.
+    void add_tile(int64_t h, int64_t i, int64_t m, int64_t j, int64_t n) {
+        const auto all = [&](int64_t, int64_t) { return BLOCK + width; };
+        Products::template product<0>(
+            q_by_time, k_by_time + j * units, {m, n, units, units, false}, scores, BLOCK,
+            [&](int64_t row, int64_t rows) { return f.seen(i + row + rows - 1) - j; });
+        Products::template product<0>(dy_by_time, v_by_time + j * units,
+                                      {m, n, units, units, false}, changes, BLOCK, all);
+        decide(f.dropout.on, [&](auto drops) { differentiate(drops, h, i, m, j, n); });
+        const int64_t queries = Products::units(m);
+        Products::template product<0>(dy_by_size, weights, {D, n, queries, UNITS, true},
+                                      dv + j * width, BLOCK, all);
+        Products::template product<0>(q_by_size, gradients, {D, n, queries, UNITS, true},
+                                      dk + j * width, BLOCK, all);
+        Products::template product<UNITS>(
+            reinterpret_cast<const int32_t*>(static_cast<Element*>(gradient_rows)),
+            k_by_size + j / BLOCK * UNITS * width, {m, D, Products::units(n), UNITS, j > 0}, dq,
+            width, all);
     }
 
-    // One row of the tile: scores -> weights (dropped ones 0), dweights -> scale * dscores.
-    void differentiate(int64_t r, int64_t h, int64_t i, int64_t j, int64_t n) {
-        float *p = weights + r * BLOCK, *g = gradients + r * BLOCK;
-        const int64_t visible = least(n, f.seen(i) - j);
-        const float log_total = f.lse[f.row(b, h, i)];
-        float mask[BLOCK] = {};
-        const bool drops = f.dropout.p > 0;
-        if (drops) f.dropout.mask(f.row(b, h, i) * uint64_t(T) + uint64_t(j), n, mask);
-        for (int64_t c = visible > 0 ? visible : 0; c < ceil_div(n, LANES) * LANES; c++)
-            p[c] = -__builtin_inff();
-        for (int64_t c = 0; c < n; c += LANES) {
-            const vf weight = exp(load(p + c) - log_total);
-            const vf keep = drops ? load(mask + c) : splat(1.0f);
-            store(p + c, weight * keep);
-            store(g + c, weight * (load(g + c) * keep - delta[r]) * f.scale);
+    // Scores and changes of the weights -> dropped weights, and gradients of the
+    // scores, but for the constant factors 1/(1 - p) and scale.
+    template <class Drops>
+    void differentiate(Drops drops, int64_t h, int64_t i, int64_t m, int64_t j, int64_t n) {
+        uint32_t words[DEPTH][BLOCK];
+        for (int64_t r = 0; r < round_up(m, Products::STEP); r += DEPTH) {
+            int64_t visible[DEPTH] = {};
+            for (int64_t s = 0; s < least(DEPTH, m - r); s++) {
+                visible[s] = least(n, f.seen(i + r + s) - j);
+                if (Drops::value && visible[s] > 0)
+                    f.dropout.draw(f.row(b, h, i + r + s) * uint64_t(T) + uint64_t(j), visible[s],
+                                   words[s]);
+            }
+            int64_t c = 0;
+            for (; c + NR <= visible[0] && r + DEPTH <= m; c += NR)
+                differentiate_unit(drops, Yes{}, r, m, c, n, visible, words);
+            for (; c < n; c += NR) differentiate_unit(drops, No{}, r, m, c, n, visible, words);
         }
+    }
+
+    // NR columns of DEPTH rows; of a whole unit there is all, and all is visible.
+    template <class Drops, class Whole>
+    void differentiate_unit(Drops, Whole, int64_t r, int64_t m, int64_t c, int64_t n,
+                            const int64_t (&visible)[DEPTH],
+                            const uint32_t (&words)[DEPTH][BLOCK]) {
+        vf p[DEPTH][VECTORS] = {}, g[DEPTH][VECTORS] = {};
+        const Dropout dropout = f.dropout;
+        const vf factor = splat(f.scale * LOG2_E), kept = splat(dropout.scale);
+        const float *score = scores + r * BLOCK + c, *change = changes + r * BLOCK + c;
+#pragma GCC unroll 2
+        for (int s = 0; s < DEPTH; s++) {
+            if (!Whole::value && r + s >= m) break;
+            const vf less = splat(-shift[r + s]), before = splat(-delta[r + s]);
+#pragma GCC unroll 4
+            for (int l = 0; l < VECTORS; l++) {
+                const int64_t column = c + l * LANES, at = s * BLOCK + l * LANES;
+                vf exponent = fma(load(score + at), factor, less);
+                if (!Whole::value) // a hidden score is -inf, and its weight 0 or NaN
+                    exponent = only(exponent, visible[s] - column, less - __builtin_inff());
+                const vf weight = power_of_two(exponent);
+                const vf keep = Drops::value ? dropout.kept(words[s] + column, kept) : kept;
+                p[s][l] = Drops::value ? weight * keep : weight;
+                g[s][l] = weight * fma(load(change + at), keep, before);
+                if (!Whole::value) g[s][l] = only(g[s][l], n - column, zero());
+            }
+            Products::put(gradient_rows + (r + s) * BLOCK + c, g[s][0], g[s][1]);
+        }
+        const int64_t at = (c / NR * UNITS + r / DEPTH) * NR;
+        Products::put_unit(weights + at, p);
+        Products::put_unit(gradients + at, g);
     }
 
     const Backward& f;
-    int64_t b, kv, T, D, width, blocks;
-    Scratch<float> k_by_time, v_by_time, k_by_size, dk, dv; // all keys
-    Scratch<float> q_left, dy_left, q_right, dy_right, dq;  // one block of queries
-    Scratch<float> weights, gradients;                      // one tile
-    float delta[BLOCK];                                     // y . dy of each query
+    int64_t b, kv, T, D, width, units, blocks;
+    Scratch<int32_t> k_by_time, v_by_time, k_by_size; // all keys
+    Scratch<int32_t> q_by_time, dy_by_time, q_by_size,
+        dy_by_size;                      // one block of queries
+    Scratch<int32_t> weights, gradients; // one tile, as right operands
+    Scratch<float> dk, dv, dq, scores, changes;
+    Scratch<Element> gradient_rows;
+    float delta[BLOCK],
+        shift[BLOCK]; // y . dy of each query, and its lse times log2(e)
+    typename Products::Session session;
 };
+
+template <class Products> void each_key_head(const Backward& f) {
+    const int64_t heads = f.k.heads();
+    parallel(f.k.array.shape[0] * heads,
+             [&](int64_t i) { KeyHead<Products>(f, i / heads, i % heads).run(); });
+}
 
 } // namespace
 
 void attention_backward(const Array& dy, const Array& q, const Array& k, const Array& v,
                         const Array& y, const Array& lse, float scale, bool causal, double dropout,
                         uint64_t key, const Array& dq, const Array& dk, const Array& dv) {
-    const Backward f{{dy},           {q}, {k}, {v}, {y}, data<float>(lse), scale, causal,
-                     {dropout, key}, dq,  dk,  dv};
-    const int64_t heads = f.k.heads();
-    parallel(k.shape[0] * heads, [&](int64_t i) { KeyHead(f, i / heads, i % heads).run(); });
+    const Backward f{{dy},  {q},    {k},           {v}, {y}, {dq}, {dk}, {dv}, data<float>(lse),
+                     scale, causal, {dropout, key}};
+    if (f.dy.narrow() && f.q.narrow() && f.k.narrow() && f.v.narrow())
+        each_key_head<NarrowProducts>(f);
+    else
+        each_key_head<WideProducts>(f);
 }
 
 } // namespace weft::WEFT_ISA

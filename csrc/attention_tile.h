@@ -1,16 +1,17 @@
-// Tiles of attention: BLOCK queries against BLOCK keys, in float32, as four products of the kind
-// that matmul's micro-kernel does. What a tile reads is packed first; what it computes stays in the
-// cache.
+// What attention's two passes share: arrays of heads, the exponential, the
+// weights' dropout.
+//
+// A tile is BLOCK queries against some keys. Scores, weights and sums are
+// float32. Where the instruction set multiplies bfloat16 and all arrays are
+// bfloat16, weights and their gradients are rounded to it once more before they
+// are multiplied (NarrowProducts), as FlashAttention does.
 #pragma once
-#include "matmul_micro.h"
+#include "attention_product.h"
+#include "loops.h"
 #include "philox.h"
 
 namespace weft::WEFT_ISA {
 namespace {
-
-constexpr int BLOCK = 64; // a multiple of every NR
-
-inline int64_t padded(int64_t n) { return ceil_div(n, NR) * NR; }
 
 // One array (B, T, H, D) whose last axis is contiguous.
 struct Heads {
@@ -19,10 +20,12 @@ struct Heads {
     int64_t times() const { return array.shape[1]; }
     int64_t heads() const { return array.shape[2]; }
     int64_t size() const { return array.shape[3]; }
-    const void* at(int64_t b, int64_t t, int64_t h) const {
-        const int64_t* s = array.stride;
-        return static_cast<const char*>(array.data) +
-               (b * s[0] + t * s[1] + h * s[2]) * dtype_bytes(array.dtype);
+    bool narrow() const { return array.dtype == Dtype::bf16; }
+    int64_t offset(int64_t b, int64_t t, int64_t h) const {
+        return b * array.stride[0] + t * array.stride[1] + h * array.stride[2];
+    }
+    void* at(int64_t b, int64_t t, int64_t h) const {
+        return static_cast<char*>(array.data) + offset(b, t, h) * dtype_bytes(array.dtype);
     }
     // Rows are times, from t on, and the depth is D; or the other way round.
     Operand by_time(int64_t b, int64_t t, int64_t h) const {
@@ -31,85 +34,81 @@ struct Heads {
     Operand by_size(int64_t b, int64_t t, int64_t h) const {
         return {at(b, t, h), array.dtype, 1, array.stride[1]};
     }
+
+    // (b, t, h) = row * factor
+    void store_row(int64_t b, int64_t t, int64_t h, const float* row, float factor) const {
+        with_type(array.dtype, [&](auto* type) {
+            using T = element<decltype(type)>;
+            T* to = static_cast<T*>(at(b, t, h));
+            vectors(0, size(), [&](int64_t d, auto part) {
+                store(to + d, load(row + d, part) * factor, part);
+            });
+        });
+    }
 };
 
-// Panels of NR rows, one after another: ceil(rows / NR) * NR * depth floats.
-inline void pack_right(const Operand& o, int64_t rows, int64_t depth, float* to) {
-    for (int64_t r = 0; r < rows; r += NR)
-        pack_panel<Floats>(o, r, least(NR, rows - r), 0, depth, (int32_t*)to + r * depth, NR);
+// 2^t: 0 from -150 down, NaN stays. The polynomial is a minimax fit on [-1/2,
+// 1/2]; with its roundings it is within 2.8 * 2^-24, relative.
+inline vf power_of_two(vf t) {
+    constexpr float SHIFT = 12582912.0f; // see exp() in simd.h
+    t = max(splat(-150.0f), t);
+#if !defined(__AVX512F__)
+    t = min(splat(192.0f), t);
+#endif
+    const vf shifted = t + SHIFT, n = shifted - SHIFT, r = t - n;
+    vf p = fma(splat(1.3264727e-3f), r, 9.671513e-3f);
+    p = fma(p, r, 5.5507336e-2f);
+    p = fma(p, r, 2.4022242e-1f);
+    p = fma(p, r, 6.93147e-1f);
+    p = fma(p, r, 1.0f);
+#if defined(__AVX512F__)
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    const vi power = as_int(shifted) - as_int(splat(SHIFT)), half = power >> 1;
+    return p * as_float((half + 127) << 23) * as_float((power - half + 127) << 23);
+#endif
 }
+constexpr float LOG2_E = 1.44269504088896341f;
 
-// Panels of up to MR rows: rows * depth floats.
-inline void pack_left(const Operand& o, int64_t rows, int64_t depth, float* to) {
-    const Cut cut(rows, MR);
-    for (int64_t i = 0; i < cut.count; i++)
-        pack_panel<Floats>(o, cut.start(i), cut.size(i), 0, depth,
-                           (int32_t*)to + cut.start(i) * depth, cut.size(i));
-}
-
-// How the left operand of a tile's product lies in memory, see accumulate().
-enum class Left { panels, rows, columns };
-
-template <Left left, int H, class Done>
-void multiply_panel(const float* a, const float* b, int64_t depth, const Done& done) {
-    constexpr int ROW = left == Left::rows ? BLOCK : 1;
-    constexpr int STEP = left == Left::panels ? H : left == Left::rows ? 1 : BLOCK;
-    vf sums[H][VECTORS] = {};
-    accumulate<Floats, H, ROW, STEP>((const int32_t*)a, (const int32_t*)b, depth, sums);
-#pragma GCC unroll 16
-    for (int i = 0; i < H; i++) {
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) done(i, j * LANES, sums[i][j]);
-    }
-}
-
-template <Left left, int H = MR, class Done>
-inline void multiply_height(int64_t height, const float* a, const float* b, int64_t depth,
-                            const Done& done) {
-    if constexpr (H > 1) {
-        if (height < H) return multiply_height<left, H - 1>(height, a, b, depth, done);
-    }
-    multiply_panel<left, H>(a, b, depth, done);
-}
-
-// What of a product a panel of left rows needs: a causal mask makes the rest 0.
-struct Extent {
-    int64_t columns, from, to; // of the depth [from, to)
-};
-
-// done(i, j, sums) for rows i and columns j.. of left (rows, depth) right (depth, columns), where
-// extent(i, n) says how much of it rows i .. i + n need. The right operand's panels were packed
-// over a depth of `packed`.
-template <Left left, class GetExtent, class Done>
-inline void multiply(const float* a, int64_t rows, const float* b, int64_t columns, int64_t packed,
-                     const GetExtent& extent, const Done& done) {
-    const Cut cut(rows, MR);
-    for (int64_t j = 0; j < columns; j += NR)
-        for (int64_t p = 0; p < cut.count; p++) {
-            const int64_t i0 = cut.start(p), height = cut.size(p);
-            const Extent e = extent(i0, height);
-            if (j >= e.columns) continue;
-            const float* first = left == Left::panels ? a + i0 * packed + e.from * height
-                                 : left == Left::rows ? a + i0 * BLOCK + e.from
-                                                      : a + i0 + e.from * BLOCK;
-            multiply_height<left>(height, first, b + j * packed + e.from * NR, e.to - e.from,
-                                  [&](int i, int lane, vf sum) { done(i0 + i, j + lane, sum); });
-        }
-}
-
-// Dropout of weights: row i of the tile's mask, 1/(1-p) or 0, for keys [first, first + n).
+// Dropout of weights: key `element + j` of a row is kept if its word is not
+// below the threshold.
 struct Dropout {
-    double p;
+    bool on;
+    uint32_t threshold;
+    float scale; // of what is kept
     uint64_t key;
 
-    void mask(uint64_t element, int64_t n, float* out) const {
-        uint32_t words[BLOCK];
+    Dropout(double p, uint64_t key)
+        : on(p > 0), threshold(dropout_threshold(p)), scale(float(1 / (1 - p))), key(key) {}
+
+    void draw(uint64_t element, int64_t n, uint32_t* words) const {
         philox_fill(key, element, n, words);
-        const uint32_t threshold = dropout_threshold(p);
-        const float scale = float(1 / (1 - p));
-        for (int64_t j = 0; j < n; j++) out[j] = words[j] >= threshold ? scale : 0.0f;
+    }
+    vf kept(const uint32_t* words, vf x) const { // x, or 0
+        typedef vu vu_unaligned __attribute__((aligned(4), may_alias));
+        return *(const vu_unaligned*)words >= threshold ? x : zero();
     }
 };
+
+struct Yes {
+    static constexpr bool value = true;
+};
+struct No {
+    static constexpr bool value = false;
+};
+
+// body(Yes or No): a condition that is the same for a whole loop, as a type.
+template <class Body> inline void decide(bool condition, const Body& body) {
+    if (condition)
+        body(Yes{});
+    else
+        body(No{});
+}
+
+// x in the first n lanes, `other` in the others, n being anything.
+inline vf only(vf x, int64_t n, vf other) {
+    return lane_numbers() < int32_t(n < LANES ? n : LANES) ? x : other;
+}
 
 } // namespace
 } // namespace weft::WEFT_ISA

@@ -256,6 +256,9 @@ def _heads(x: Array, H: int) -> Array:  # (B, T, Hkv, D) -> (B, H, T, D)
     return np.repeat(x, H // x.shape[2], axis=2).transpose(0, 2, 1, 3)
 
 
+NARROW = 2.0**16  # rounding to bfloat16: 2^-8, in units of 2^-24
+
+
 def attention_forward(
     q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int
 ) -> tuple[Array, Array]:
@@ -264,7 +267,7 @@ def attention_forward(
     p = reference.softmax_forward(s)
     worst = error.max(-1, keepdims=True)  # (B, H, Tq, 1)
     distance = np.where(np.isfinite(s), np.abs(s - s.max(-1, keepdims=True)), 0)
-    relative = 2 * worst + distance + Tk + 12
+    relative = 2 * worst + 2 * distance + Tk + 12
     y = (p * relative) @ np.abs(_heads(v, H)) / (1 - dropout) + Tk * (
         p @ np.abs(_heads(v, H)) / (1 - dropout)
     )
@@ -295,6 +298,37 @@ def attention_backward(
     dv = (weights_error + (Tq * H // Hkv + 2) * weights).swapaxes(-1, -2) @ d
     dk, dv = (g.reshape(B, Hkv, H // Hkv, Tk, D).sum(2) for g in (dk, dv))
     return tuple(g.transpose(0, 2, 1, 3) for g in (dq, dk, dv))
+
+
+def narrow_attention_forward(
+    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int
+) -> tuple[Array, Array]:
+    """A kernel may round the weights before they are multiplied with v."""
+    y, lse = attention_forward(q, k, v, scale, causal, dropout, key)
+    p = reference.softmax_forward(_attention(q, k, scale, causal)[0])
+    weighted = (p / (1 - dropout)) @ np.abs(_heads(v, q.shape[2]))
+    return y + NARROW * weighted.transpose(0, 2, 1, 3), lse
+
+
+def narrow_attention_backward(
+    dy: Array, q: Array, k: Array, v: Array, y: Array, lse: Array,
+    scale: float, causal: bool, dropout: float, key: int,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """A kernel may round the weights and their scores' gradients before the last three products."""
+    (B, _, H, D), (Tk, Hkv) = q.shape, k.shape[1:3]
+    bounds = attention_backward(dy, q, k, v, y, lse, scale, causal, dropout, key)
+    p = np.exp(_attention(q, k, scale, causal)[0] - lse[..., None])  # (B, H, Tq, Tk)
+    d, values = dy.transpose(0, 2, 1, 3), _heads(v, H)
+    delta = (d * _heads(y, H)).sum(-1, keepdims=True)
+    dp = d @ values.swapaxes(-1, -2)
+    # Where a weight is dropped its gradient is -delta, else the other one.
+    ds = scale * p * np.maximum(np.abs(delta), np.abs(dp / (1 - dropout) - delta))
+    dq = ds @ np.abs(_heads(k, H))
+    dk = ds.swapaxes(-1, -2) @ np.abs(q).transpose(0, 2, 1, 3)
+    dv = (p / (1 - dropout)).swapaxes(-1, -2) @ np.abs(d)
+    dk, dv = (g.reshape(B, Hkv, H // Hkv, Tk, D).sum(2) for g in (dk, dv))
+    rounded = (NARROW * g.transpose(0, 2, 1, 3) for g in (dq, dk, dv))
+    return tuple(a + b for a, b in zip(bounds, rounded, strict=True))
 
 
 # ---- tokens -------------------------------------------------------------------------------------

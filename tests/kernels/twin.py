@@ -18,7 +18,8 @@ class Twin:
 
     changed: which arguments are changed in place, and are then the results. listed: which are lists
     of arrays; here each is one array, whose first row and rest the kernel gets. evaluated: how the
-    arguments become those of the exact evaluation.
+    arguments become those of the exact evaluation. narrow_error: the bounds where arguments are
+    bfloat16, if a kernel then rounds more than its result.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Twin:
     most: int = 1 << 20  # and the longest that the exact evaluation can afford
     dtypes: tuple[np.dtype, ...] = (float32, bfloat16)
     noticed: float = 0.01  # what one float32 element must be off by, of the largest, to be rejected
+    narrow_error: Callable[..., Any] | None = None
 
     @property
     def label(self) -> str:
@@ -53,7 +55,8 @@ class Twin:
     def truth(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Results in float64, and their bounds in units of 2^-24."""
         wide = tuple(exact(a) for a in self.evaluated(*args))
-        limits = self.error(*wide)
+        narrow = any(isinstance(a, np.ndarray) and a.dtype == bfloat16 for a in args)
+        limits = (self.narrow_error if narrow and self.narrow_error else self.error)(*wide)
         return self.run(reference, wide), limits if isinstance(limits, tuple) else (limits,)
 
 

@@ -415,11 +415,13 @@ ATTENTION_VARIANTS = (
 )
 ATTENTION = [
     Twin("attention_forward", variant, attention_inputs(*options), bounds.attention_forward,
-         lambda q, k, v, scale, *rest: (q, k, moved(v), scale * 1.1, *rest), least=1, most=300)
+         lambda q, k, v, scale, *rest: (q, k, moved(v), scale * 1.1, *rest), least=1, most=300,
+         narrow_error=bounds.narrow_attention_forward)
     for variant, options in ATTENTION_VARIANTS
 ] + [
     Twin("attention_backward", variant, attention_inputs(*options, backward=True),
-         bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1, most=300)
+         bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1, most=300,
+         narrow_error=bounds.narrow_attention_backward)
     for variant, options in ATTENTION_VARIANTS
 ]  # fmt: skip
 

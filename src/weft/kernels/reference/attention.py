@@ -3,6 +3,9 @@
 As in FlashAttention (arXiv:2205.14135), the TxT weights are never stored: forward keeps one
 number per row, lse = log Σ exp(scores), and backward computes the weights again from it, a block
 of queries at a time. Grouped heads: arXiv:2305.13245.
+
+In bfloat16, the native twin may round weights and score gradients to bfloat16 before it multiplies
+them with v, q, k and dy, as FlashAttention does; scores, softmax and all sums are in float32.
 """
 
 from __future__ import annotations
