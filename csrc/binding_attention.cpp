@@ -19,6 +19,12 @@ void require_dropout(const char* function, double p) {
     if (!(p >= 0 && p < 1)) fail(PyExc_ValueError, "%s: dropout must be in [0, 1)", function);
 }
 
+void require_lse(const char* function, const Array& lse, const Array& q) {
+    if (lse.dims != 3 || lse.shape[0] != q.shape[0] || lse.shape[1] != q.shape[2] ||
+        lse.shape[2] != q.shape[1])
+        fail_shapes(function, "lse", lse, "q", q);
+}
+
 std::tuple<Out, Out> attention_forward(const Strided& q, const Strided& k, const Strided& v,
                                        double scale, bool causal, double dropout, uint64_t key) {
     require_floats(q.array, k.array, v.array);
@@ -40,14 +46,44 @@ std::tuple<Out, Out, Out> attention_backward(const In& dy, const Strided& q, con
     require_same_shape("attention_backward", "dy", dy, "q", q);
     require_same_shape("attention_backward", "y", y, "q", q);
     require_dropout("attention_backward", dropout);
-    if (lse->dims != 3 || lse->shape[0] != q->shape[0] || lse->shape[1] != q->shape[2] ||
-        lse->shape[2] != q->shape[1])
-        fail_shapes("attention_backward", "lse", lse, "q", q);
+    require_lse("attention_backward", lse, q);
     Out dq = like(q), dk = like(k, q->dtype), dv = like(v, q->dtype);
     Section section(q->size * k->shape[1]);
     kernels().attention_backward(dy, q, k, v, y, lse, float(scale), causal, dropout, key, dq, dk,
                                  dv);
     return {std::move(dq), std::move(dk), std::move(dv)};
+}
+
+// Heads [first, first + n) of an array (B, T, heads, D).
+Array heads_of(const Array& a, int64_t first, int64_t n) {
+    Array part = a;
+    part.data = static_cast<char*>(a.data) + first * a.stride[2] * dtype_bytes(a.dtype);
+    part.shape[2] = n, part.size = a.shape[0] * a.shape[1] * n * a.shape[3];
+    return part;
+}
+
+Out attention_qkv_backward(const In& dy, const Strided& qkv, const In& y, const In& lse,
+                           double scale, bool causal, double dropout, uint64_t key) {
+    require_floats(dy.array, qkv.array, y.array);
+    if (!lse.is(Dtype::f32) || dy->dtype != y->dtype) throw Unsupported();
+    const char* name = "attention_qkv_backward";
+    require_same_shape(name, "y", y, "dy", dy);
+    if (dy->dims != 4 || qkv->dims != 4 || qkv->shape[2] <= dy->shape[2] ||
+        (qkv->shape[2] - dy->shape[2]) % 2)
+        fail_shapes(name, "qkv", qkv, "dy", dy);
+    const int64_t H = dy->shape[2], n = (qkv->shape[2] - H) / 2;
+    const Array q = heads_of(qkv, 0, H), k = heads_of(qkv, H, n), v = heads_of(qkv, H + n, n);
+    require_heads(name, q, k, v, causal);
+    require_same_shape(name, "q", q, "dy", dy);
+    require_dropout(name, dropout);
+    require_lse(name, lse, q);
+    Out dqkv = like(qkv);
+    run(dy->size * qkv->shape[1], [&] {
+        kernels().attention_backward(dy, q, k, v, y, lse, float(scale), causal, dropout, key,
+                                     heads_of(dqkv, 0, H), heads_of(dqkv, H, n),
+                                     heads_of(dqkv, H + n, n));
+    });
+    return dqkv;
 }
 
 } // namespace
@@ -56,6 +92,8 @@ void bind_attention(nb::module_& m) {
     def(m, "attention_forward", &attention_forward, "q"_a, "k"_a, "v"_a, "scale"_a, "causal"_a,
         "dropout"_a, "key"_a);
     def(m, "attention_backward", &attention_backward, "dy"_a, "q"_a, "k"_a, "v"_a, "y"_a, "lse"_a,
+        "scale"_a, "causal"_a, "dropout"_a, "key"_a);
+    def(m, "attention_qkv_backward", &attention_qkv_backward, "dy"_a, "qkv"_a, "y"_a, "lse"_a,
         "scale"_a, "causal"_a, "dropout"_a, "key"_a);
 }
 

@@ -37,7 +37,7 @@
                                       int64_t ignore_index, float scale, const Array& losses, \
                                       const Array& dx, const Array& dw)) \
     /* attention.cpp: q, y, dy, dq (B, Tq, H, D); k, v, dk, dv (B, Tk, Hkv, D); lse (B, H, Tq) float32; */ \
-    /* q, k and v may be strided, with a contiguous last axis */ \
+    /* all but lse may be strided, with a contiguous last axis */ \
     KERNEL(attention_forward, void(const Array& q, const Array& k, const Array& v, float scale, \
                                    bool causal, double dropout, uint64_t key, const Array& y, \
                                    const Array& lse)) \

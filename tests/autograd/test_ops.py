@@ -157,6 +157,10 @@ GRADCHECKED = {
         lambda q, k, v: apply(ops.attention, q, k, v, scale=0.3, causal=True, p=0.25, key=7),
         (2, 3, 4, 6), (2, 5, 2, 6), (2, 5, 2, 6),
     ),
+    "attention of one array": (
+        lambda x: apply(ops.attention_qkv, x, heads=4, scale=0.3, causal=True, p=0.25, key=7),
+        (2, 3, 8, 6),
+    ),
     "dropout": (lambda x: apply(ops.dropout, x, p=0.4, key=3), (40,)),
     "embedding": (
         lambda w: apply(ops.embedding, w, np.array([[0, 2, 2], [1, 2, 0]])), (3, 4),

@@ -331,6 +331,18 @@ def narrow_attention_backward(
     return tuple(a + b for a, b in zip(bounds, rounded, strict=True))
 
 
+def attention_qkv_backward(dy: Array, qkv: Array, *rest: Any) -> Array:
+    H, heads = dy.shape[2], qkv.shape[2]
+    parts = np.split(qkv, (H, (H + heads) // 2), axis=2)
+    return np.concatenate(attention_backward(dy, *parts, *rest), axis=2)
+
+
+def narrow_attention_qkv_backward(dy: Array, qkv: Array, *rest: Any) -> Array:
+    H, heads = dy.shape[2], qkv.shape[2]
+    parts = np.split(qkv, (H, (H + heads) // 2), axis=2)
+    return np.concatenate(narrow_attention_backward(dy, *parts, *rest), axis=2)
+
+
 # ---- tokens -------------------------------------------------------------------------------------
 
 

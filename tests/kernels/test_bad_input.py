@@ -48,6 +48,10 @@ WRONG_SHAPES: list[tuple[str, tuple[Any, ...]]] = [
     ("attention_forward", (f(1, 2, 4, 8), f(1, 2, 4, 6), f(1, 2, 4, 6), 1.0, True, 0.0, 0)),
     ("attention_forward", (f(1, 2, 4, 8), f(1, 3, 4, 8), f(1, 2, 4, 8), 1.0, True, 0.0, 0)),
     ("attention_forward", (f(1, 5, 4, 8), f(1, 2, 4, 8), f(1, 2, 4, 8), 1.0, True, 0.0, 0)),
+    (
+        "attention_qkv_backward",
+        (f(1, 2, 4, 8), f(1, 2, 4, 8), f(1, 2, 4, 8), f(1, 4, 2), 1.0, True, 0.0, 0),
+    ),
     ("embedding_backward", (f(2, 3), i(0, 1, 1), 4)),
     ("cross_entropy_forward", (f(2, 3), i(0, 1, 2), -100)),
     ("cross_entropy_forward", (f(2, 3, 4), i(0, 1), -100)),

@@ -407,6 +407,19 @@ def attention_inputs(
     return inputs
 
 
+def attention_qkv_inputs(axis: str, dropout: float, group: int) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        T, D = (i.n, 8) if axis == "T" else (5, i.n)
+        H, heads = 4, 4 + 8 // group
+        qkv = i.normal(2, T, heads, D)
+        q, k, v = np.split(qkv, (H, (H + heads) // 2), axis=2)
+        rest = (D**-0.5, True, dropout, KEY)
+        y, lse = i.result(reference.attention_forward, q, k, v, *rest)
+        return i.normal(2, T, H, D), qkv, y, lse, *rest
+
+    return inputs
+
+
 ATTENTION_VARIANTS = (
     ("Tq-causal", ("Tq", True, 0.0, 1)),
     ("Tk-causal-grouped", ("Tk", True, 0.0, 2)),
@@ -423,6 +436,11 @@ ATTENTION = [
          bounds.attention_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1, most=300,
          narrow_error=bounds.narrow_attention_backward)
     for variant, options in ATTENTION_VARIANTS
+] + [
+    Twin("attention_qkv_backward", variant, attention_qkv_inputs(*options),
+         bounds.attention_qkv_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1,
+         most=300, narrow_error=bounds.narrow_attention_qkv_backward)
+    for variant, options in (("T", ("T", 0.0, 1)), ("D-dropout-grouped", ("D", 0.2, 4)))
 ]  # fmt: skip
 
 TWINS = [

@@ -455,6 +455,25 @@ def attention(
     return y, backward
 
 
+def attention_qkv(
+    qkv: Array, heads: int, scale: float | None, causal: bool, p: float, key: int
+) -> Result:
+    """`attention` of q, k and v in one array (B, T, H + 2 Hkv, D), `heads` being H -> (B, T, H, D).
+
+    Backward writes the gradients of all three into one array: nothing is put together afterwards.
+    """
+    QKV = in_compute_dtype(qkv)
+    scale = 1.0 / math.sqrt(qkv.shape[-1]) if scale is None else scale
+    q, k, v = np.split(QKV, (heads, (heads + QKV.shape[2]) // 2), axis=2)
+    y, lse = active.attention_forward(q, k, v, scale, causal, p, key)
+
+    def backward(dy: Array) -> Array:
+        d = active.attention_qkv_backward(dy, QKV, y, lse, scale, causal, p, key)
+        return cast_array(d, qkv.dtype)
+
+    return y, backward
+
+
 def embedding(w: Array, ids: Array) -> Result:
     """Rows of `w` (V, C) picked by `ids` (...) -> (..., C)."""
     y = active.embedding_forward(w, ids)

@@ -55,8 +55,11 @@ class Attention(nn.Module):
         """residual + what the heads of x have seen: (B, T, C)."""
         B, T, _ = x.shape
         dropout = self.dropout if self.training else 0.0
-        q, k, v = self.qkv(x).split([heads * self.head_dim for heads in self.heads], dim=2)
-        q, k, v = (t.view(B, T, -1, self.head_dim) for t in (q, k, v))  # (B, T, H or Hkv, D)
+        qkv = self.qkv(x).view(B, T, -1, self.head_dim)  # (B, T, H + 2 Hkv, D)
+        if turn is None and state is None:  # nothing happens to q, k and v on their own
+            y = F.attention_qkv(qkv, self.heads[0], dropout, is_causal=True)
+            return self.out(y.reshape(B, T, -1), residual, dropout)  # (B, T, C)
+        q, k, v = qkv.split(self.heads, dim=2)
         if self.normalise_heads:
             q, k = self.q_norm(q), self.k_norm(k)
         if turn is not None:

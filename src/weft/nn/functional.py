@@ -355,3 +355,20 @@ def attention(
     return apply(
         ops.attention, query, key, value, scale=scale, causal=is_causal, p=dropout_p, key=random_key
     )
+
+
+def attention_qkv(
+    qkv: Tensor,
+    heads: int,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """`attention` of one projection: qkv (B, T, H + 2 Hkv, D) with H `heads` -> (B, T, H, D)."""
+    random_key = _key(generator) if dropout_p > 0.0 else 0
+    return apply(
+        ops.attention_qkv, qkv, heads=heads, scale=scale, causal=is_causal, p=dropout_p,
+        key=random_key,
+    )  # fmt: skip

@@ -18,7 +18,11 @@ from weft.kernels.reference.activation import (
     tanh_backward,
     tanh_forward,
 )
-from weft.kernels.reference.attention import attention_backward, attention_forward
+from weft.kernels.reference.attention import (
+    attention_backward,
+    attention_forward,
+    attention_qkv_backward,
+)
 from weft.kernels.reference.dropout import dropout_backward, dropout_forward, philox
 from weft.kernels.reference.elementwise import add, add_, cast, mul
 from weft.kernels.reference.embedding import embedding_backward, embedding_forward
@@ -54,6 +58,7 @@ __all__ = [
     "add_",
     "attention_backward",
     "attention_forward",
+    "attention_qkv_backward",
     "cast",
     "cross_entropy_backward",
     "cross_entropy_forward",

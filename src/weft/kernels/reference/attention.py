@@ -66,6 +66,19 @@ def attention_backward(
     return tuple(narrow(_by_time(g), q.dtype) for g in (dq, dk, dv))  # type: ignore[return-value]
 
 
+def attention_qkv_backward(
+    dy: Array, qkv: Array, y: Array, lse: Array,
+    scale: float, causal: bool, dropout: float, key: int,
+) -> Array:  # fmt: skip
+    """Of attention whose q, k and v are one array: dy (B, T, H, D) -> dqkv (B, T, H + 2 Hkv, D)."""
+    H, heads = dy.shape[2], qkv.shape[2]
+    if heads <= H or (heads - H) % 2:
+        raise ValueError(f"attention: qkv {qkv.shape} does not hold {H} heads, keys and values")
+    q, k, v = np.split(qkv, (H, (H + heads) // 2), axis=2)  # (B, T, H, D), (B, T, Hkv, D) twice
+    d = attention_backward(dy, q, k, v, y, lse, scale, causal, dropout, key)
+    return np.concatenate(d, axis=2)
+
+
 def _check(q: Array, k: Array, v: Array, causal: bool) -> None:
     B, Tq, H, D = q.shape
     Tk, Hkv = k.shape[1:3]
