@@ -131,6 +131,8 @@ template <class Unit_> struct Vectors {
     static constexpr int DEPTH_BLOCK = 512; // units: longer, and unfinished sums wait less often
     static constexpr int64_t LEFT_UNITS = 1 << 17; // of the left operand that stay in L2: 512 KB
 
+    static int64_t rows_of(int64_t height) { return height; } // of a packed left panel
+
     // Whether the left operand's own memory can take the place of a panel.
     static bool reads_in_place(const Operand&, int64_t, int64_t) { return false; }
 

@@ -37,6 +37,8 @@ inline void prefetch(const void* p, int64_t bytes) {
 template <class Kernel, class T> class Product {
     using Unit = typename Kernel::Unit;
     static constexpr int64_t STEP = Kernel::CHUNK * Unit::DEPTH; // elements in a chunk
+    static constexpr int64_t ROWS =
+        Kernel::CHUNK > 1 ? 1 : 32 / Unit::DEPTH; // chunks packed at once
 
   public:
     Product(const Operand& a, const Operand& b, const Piece& piece, Output out, float* sums,
@@ -97,16 +99,41 @@ template <class Kernel, class T> class Product {
         const int64_t j0 = columns.start(c), j1 = j0 + columns.size(c);
         typename Kernel::template Session<T> session(epilogue);
         for (int64_t d = 0; d < depth.count; d++) {
-            for (int64_t i = 0; i < panels.count; i++)
-                if (!in_place(panels.size(i)))
-                    Kernel::pack_left(a, piece.row + top + panels.start(i), panels.size(i),
-                                      piece.depth + begin_of(d), length_of(d),
-                                      left + i * Kernel::HEIGHT * units_of(d));
+            pack_left(d, top, panels, left);
             const int64_t block = most(NEAR / (units_of(d) * NR), 1);
             for (int64_t j = j0; j < j1; j += block)
                 for (int64_t i = 0; i < panels.count; i++)
                     pass(session, d, j, least(j + block, j1), top, panels, i, left);
         }
+    }
+
+    // The tile's part of the left operand, where it is not read in place. All panels go along the
+    // depth side by side: neighbouring columns of one row of memory are then read together.
+    void pack_left(int64_t d, int64_t top, const Cut& panels, int32_t* left) const {
+        const int64_t step = a.depth_stride == 1 ? length_of(d) : ROWS * STEP;
+        for (int64_t k = 0; k < length_of(d); k += step) {
+            const int64_t length = least(step, length_of(d) - k), begin = piece.depth + begin_of(d);
+            if (a.depth_stride != 1)
+                prefetch_columns(top, panels.n, begin + k + step,
+                                 least(step, length_of(d) - k - step));
+            for (int64_t i = 0; i < panels.count; i++)
+                if (!in_place(panels.size(i)))
+                    Kernel::pack_left(
+                        a, piece.row + top + panels.start(i), panels.size(i), begin + k, length,
+                        panel_of(left, d, i) + k / Unit::DEPTH * Kernel::rows_of(panels.size(i)));
+        }
+    }
+
+    void prefetch_columns(int64_t top, int64_t columns, int64_t begin, int64_t length) const {
+        const int64_t item = dtype_bytes(a.dtype);
+        for (int64_t k = begin; k < begin + length; k++)
+            prefetch(static_cast<const char*>(a.data) +
+                         (k * a.depth_stride + piece.row + top) * item,
+                     columns * item);
+    }
+
+    template <class U> U* panel_of(U* left, int64_t d, int64_t i) const {
+        return left + i * Kernel::HEIGHT * units_of(d);
     }
 
     // Left panel i past the right panels [j0, j1), which stay in the second-level cache from one
@@ -120,7 +147,7 @@ template <class Kernel, class T> class Product {
             if (i == 0 && j + 1 < j1) prefetch(right_panel(d, j + 1), units_of(d) * NR * 4);
             if (more) prefetch_rows(d, row + height, panels.size(i + 1), j - j0, j1 - j0);
             Block<T> block = block_at(d, row, j);
-            set_left(block, d, row, height, left + i * Kernel::HEIGHT * units_of(d));
+            set_left(block, d, row, height, panel_of(left, d, i));
             session.run(height, block);
         }
     }

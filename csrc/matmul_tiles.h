@@ -62,6 +62,8 @@ struct Tiles {
         alignas(64) float sums[2][HEIGHT][NR];
     };
 
+    static int64_t rows_of(int64_t) { return HEIGHT; }
+
     static bool reads_in_place(const Operand& o, int64_t rows, int64_t depth) {
         return o.dtype == Dtype::bf16 && o.depth_stride == 1 && rows % TILE == 0 &&
                (depth % (2 * TILE) == 0 || o.padded);

@@ -40,7 +40,7 @@ def cross_entropy_backward(
 def linear_cross_entropy(
     x: Array, w: Array, targets: Array, ignore_index: int, scale: float
 ) -> tuple[Array, Array, Array]:
-    """The last layer and its loss in one: (N, K), (V, K), (N,) -> losses (N,), dx (N, K), dw (V, K).
+    """The last layer and its loss: x (N, K), w (V, K) -> losses (N,), dx (N, K), dw (V, K).
 
     dx and dw are the gradients of scale · Σ losses. Logits and their gradients are rounded to x's
     dtype, and the native twin has only some rows of them in memory at a time; after Hsu et al.,
