@@ -6,6 +6,7 @@ import torch
 
 import weft
 from weft import Tensor, apply
+from weft.autograd import network_ops as net
 from weft.autograd import ops
 from weft.nn import functional as F
 
@@ -142,31 +143,31 @@ GRADCHECKED = {
     "silu": (lambda x: apply(ops.silu, x), (9,)),
     "swiglu": (lambda x, y: apply(ops.swiglu, x, y), (3, 4), (3, 4)),
     "layer_norm": (
-        lambda x, w, b: apply(ops.layer_norm, x, w, b, eps=1e-5), (2, 3, 6), (6,), (6,),
+        lambda x, w, b: apply(net.layer_norm, x, w, b, eps=1e-5), (2, 3, 6), (6,), (6,),
     ),
-    "layer_norm bare": (lambda x: apply(ops.layer_norm, x, None, None, eps=1e-5), (3, 6)),
-    "rms_norm": (lambda x, w: apply(ops.rms_norm, x, w, eps=1e-6), (2, 3, 6), (6,)),
+    "layer_norm bare": (lambda x: apply(net.layer_norm, x, None, None, eps=1e-5), (3, 6)),
+    "rms_norm": (lambda x, w: apply(net.rms_norm, x, w, eps=1e-6), (2, 3, 6), (6,)),
     "rotary": (
-        lambda x: apply(ops.rotary, x, *(f(numbers(3, 2)) for f in (np.cos, np.sin))), (2, 3, 2, 4),
+        lambda x: apply(net.rotary, x, *(f(numbers(3, 2)) for f in (np.cos, np.sin))), (2, 3, 2, 4),
     ),
     "attention": (
-        lambda q, k, v: apply(ops.attention, q, k, v, scale=None, causal=True, p=0.0, key=0),
+        lambda q, k, v: apply(net.attention, q, k, v, scale=None, causal=True, p=0.0, key=0),
         (2, 4, 2, 6), (2, 4, 2, 6), (2, 4, 2, 6),
     ),
     "attention, grouped, more keys, dropout": (
-        lambda q, k, v: apply(ops.attention, q, k, v, scale=0.3, causal=True, p=0.25, key=7),
+        lambda q, k, v: apply(net.attention, q, k, v, scale=0.3, causal=True, p=0.25, key=7),
         (2, 3, 4, 6), (2, 5, 2, 6), (2, 5, 2, 6),
     ),
     "attention of one array": (
-        lambda x: apply(ops.attention_qkv, x, heads=4, scale=0.3, causal=True, p=0.25, key=7),
+        lambda x: apply(net.attention_qkv, x, heads=4, scale=0.3, causal=True, p=0.25, key=7),
         (2, 3, 8, 6),
     ),
     "dropout": (lambda x: apply(ops.dropout, x, p=0.4, key=3), (40,)),
     "embedding": (
-        lambda w: apply(ops.embedding, w, np.array([[0, 2, 2], [1, 2, 0]])), (3, 4),
+        lambda w: apply(net.embedding, w, np.array([[0, 2, 2], [1, 2, 0]])), (3, 4),
     ),
     "cross_entropy": (
-        lambda x: apply(ops.cross_entropy, x, np.array([1, 0, -100]), ignore_index=-100), (3, 5),
+        lambda x: apply(net.cross_entropy, x, np.array([1, 0, -100]), ignore_index=-100), (3, 5),
     ),
     "where": (lambda x, y: weft.where(weft.tensor(A > 0), x, y), (3, 4), (4,)),
     "maximum": (lambda x, y: weft.maximum(x, y), (3, 4), (3, 4)),

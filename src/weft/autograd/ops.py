@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import builtins
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -321,7 +320,7 @@ def concatenate(*arrays: Array, axis: int) -> Result:
     return joined(arrays, axis), lambda dy: pieces_of(dy, sizes, axis)
 
 
-# ----- what a network is made of --------------------------------------------------------------
+# ----- products -------------------------------------------------------------------------------
 
 
 def in_compute_dtype(x: Array) -> Array:
@@ -360,147 +359,3 @@ def vector_matmul(a: Array, b: Array) -> Result:
         return da.reshape(a.shape), db.reshape(b.shape)
 
     return np.asarray(y.squeeze(gone)), backward
-
-
-def linear(
-    x: Array, w: Array, b: Array | None, residual: Array | None, p: float, key: int
-) -> Result:
-    """y = residual + dropout(x Wᵀ + b): (..., K), (M, K), (M), (..., M) -> (..., M)."""
-    rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, K)
-    y = active.linear_forward(rows, w, b, flat_rows(residual), p, key)
-
-    def backward(dy: Array) -> tuple[Array | None, ...]:
-        d = before_dropout(dy.reshape(y.shape), p, key, rows.dtype)
-        dx, dw, db = active.linear_backward(d, rows, w, b is not None)
-        return cast_array(dx.reshape(x.shape), x.dtype), dw, db, dy
-
-    return y.reshape(*x.shape[:-1], w.shape[0]), backward
-
-
-def feed_forward(
-    x: Array,
-    up: Array,
-    up_bias: Array | None,
-    down: Array,
-    down_bias: Array | None,
-    residual: Array | None,
-    tanh: bool,
-    p: float,
-    key: int,
-) -> Result:
-    """residual + dropout(down(gelu(up(x)))): (..., C), (M, C), (M), (C, M), (C), (..., C)."""
-    rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, C)
-    pre, inner = active.linear_gelu_forward(rows, up, up_bias, tanh)  # (N, M)
-    y = active.linear_forward(inner, down, down_bias, flat_rows(residual), p, key)
-
-    def backward(dy: Array) -> tuple[Array | None, ...]:
-        d = before_dropout(dy.reshape(y.shape), p, key, rows.dtype)
-        has_bias = down_bias is not None
-        dpre, ddown, ddown_bias = active.linear_backward(d, inner, down, has_bias, pre, tanh)
-        dx, dup, dup_bias = active.linear_backward(dpre, rows, up, up_bias is not None)
-        return cast_array(dx.reshape(x.shape), x.dtype), dup, dup_bias, ddown, ddown_bias, dy
-
-    return y.reshape(*x.shape[:-1], down.shape[0]), backward
-
-
-def flat_rows(x: Array | None) -> Array | None:
-    return None if x is None else x.reshape(-1, x.shape[-1])
-
-
-def before_dropout(dy: Array, p: float, key: int, dtype: Any) -> Array:
-    """The gradient of what was dropped out, in the precision in which it goes on."""
-    return cast_array(active.dropout_backward(dy, p, key) if p > 0 else dy, dtype)
-
-
-def norm_dtype(x: Array) -> Any:
-    """A norm feeds a matrix product, so it writes the precision in which that is computed."""
-    dtype = compute_dtype()
-    return x.dtype if dtype is None or x.dtype == np.float64 else dtype
-
-
-def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float) -> Result:
-    """(x − mean) / √(var + eps) · w + b over the last axis (Ba et al., arXiv:1607.06450)."""
-    y, mean, rstd = active.layer_norm_forward(x, w, b, eps, norm_dtype(x))
-    return y, lambda dy: active.layer_norm_backward(dy, x, w, mean, rstd, b is not None)
-
-
-def rms_norm(x: Array, w: Array | None, eps: float) -> Result:
-    """x / √(mean(x²) + eps) · w over the last axis (Zhang & Sennrich, arXiv:1910.07467)."""
-    y, rstd = active.rms_norm_forward(x, w, eps, norm_dtype(x))
-    return y, lambda dy: active.rms_norm_backward(dy, x, w, rstd)
-
-
-def rotary(x: Array, cos: Array, sin: Array) -> Result:
-    """Turn each pair (i, i + D/2) by its position's angle (RoFormer, arXiv:2104.09864)."""
-    y = active.rotary_forward(x, cos, sin)  # (B, T, H, D)
-    return y, lambda dy: (active.rotary_backward(dy, cos, sin), None, None)
-
-
-def attention(
-    q: Array, k: Array, v: Array, scale: float | None, causal: bool, p: float, key: int
-) -> Result:
-    """softmax(q kᵀ · scale) v per head, without the T×T matrix (FlashAttention, arXiv:2205.14135).
-
-    q (B, Tq, H, D), k and v (B, Tk, Hkv, D) -> (B, Tq, H, D); `causal` lets query i see the keys
-    up to i + Tk − Tq. `p` is the dropout of the weights, `key` its random key.
-    """
-    Q, K, V = (in_compute_dtype(t) for t in (q, k, v))
-    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
-    y, lse = active.attention_forward(Q, K, V, scale, causal, p, key)
-
-    def backward(dy: Array) -> tuple[Array, ...]:
-        d = active.attention_backward(dy, Q, K, V, y, lse, scale, causal, p, key)
-        return tuple(cast_array(dt, t.dtype) for dt, t in zip(d, (q, k, v), strict=True))
-
-    return y, backward
-
-
-def attention_qkv(
-    qkv: Array, heads: int, scale: float | None, causal: bool, p: float, key: int
-) -> Result:
-    """`attention` of q, k and v in one array (B, T, H + 2 Hkv, D), `heads` being H -> (B, T, H, D).
-
-    Backward writes the gradients of all three into one array: nothing is put together afterwards.
-    """
-    QKV = in_compute_dtype(qkv)
-    scale = 1.0 / math.sqrt(qkv.shape[-1]) if scale is None else scale
-    q, k, v = np.split(QKV, (heads, (heads + QKV.shape[2]) // 2), axis=2)
-    y, lse = active.attention_forward(q, k, v, scale, causal, p, key)
-
-    def backward(dy: Array) -> Array:
-        d = active.attention_qkv_backward(dy, QKV, y, lse, scale, causal, p, key)
-        return cast_array(d, qkv.dtype)
-
-    return y, backward
-
-
-def embedding(w: Array, ids: Array) -> Result:
-    """Rows of `w` (V, C) picked by `ids` (...) -> (..., C)."""
-    y = active.embedding_forward(w, ids)
-    return y, lambda dy: (active.embedding_backward(dy, ids, w.shape[0]), None)
-
-
-def cross_entropy(logits: Array, targets: Array, ignore_index: int) -> Result:
-    """−log softmax(logits)[target] of each row: (N, V), (N) -> (N); 0 where target is ignored."""
-    losses, lse = active.cross_entropy_forward(logits, targets, ignore_index)
-
-    def backward(dy: Array) -> tuple[Array, None]:
-        return active.cross_entropy_backward(dy, logits, targets, lse, ignore_index), None
-
-    return losses, backward
-
-
-def linear_cross_entropy(
-    x: Array, w: Array, targets: Array, ignore_index: int, count: int
-) -> Result:
-    """Σ losses / count of the logits x Wᵀ: (N, K), (V, K), (N) -> (); both gradients at once."""
-    rows = in_compute_dtype(x)
-    scale = 1.0 / count
-    losses, dx, dw = active.linear_cross_entropy(rows, w, targets, ignore_index, scale)
-
-    def backward(dy: Array) -> tuple[Array | None, ...]:
-        if dy != 1:
-            return cast_array(dx, x.dtype) * dy, dw * dy, None
-        return cast_array(dx, x.dtype), dw, None
-
-    return np.asarray(losses.sum() * losses.dtype.type(scale)), backward

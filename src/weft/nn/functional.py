@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from weft.autograd import Tensor, apply, is_grad_enabled, ops, where
+from weft.autograd import Tensor, apply, is_grad_enabled, network_ops, ops, where
 from weft.random import Generator, default_generator
 
 # ----- activations ----------------------------------------------------------------------------
@@ -78,12 +78,12 @@ def linear(
             f"linear: an input of shape {input.shape} does not fit a weight of {weight.shape}"
         )
     key = _key(generator) if dropout_p > 0.0 else 0
-    return apply(ops.linear, input, weight, bias, residual, p=dropout_p, key=key)
+    return apply(network_ops.linear, input, weight, bias, residual, p=dropout_p, key=key)
 
 
 def embedding(input: Tensor | np.ndarray[Any, Any], weight: Tensor) -> Tensor:
     """Rows of `weight` (V, C) picked by integers (...) -> (..., C). IndexError if out of range."""
-    return apply(ops.embedding, weight, input)
+    return apply(network_ops.embedding, weight, input)
 
 
 def layer_norm(
@@ -96,7 +96,7 @@ def layer_norm(
     """(x − mean) / √(var + eps) · w + b over the last axes (arXiv:1607.06450)."""
     flat = _merge_last(input, normalized_shape)
     weight, bias = _flattened(weight), _flattened(bias)
-    return apply(ops.layer_norm, flat, weight, bias, eps=eps).reshape(input.shape)
+    return apply(network_ops.layer_norm, flat, weight, bias, eps=eps).reshape(input.shape)
 
 
 def rms_norm(
@@ -108,7 +108,7 @@ def rms_norm(
     """x / √(mean(x²) + eps) · w over the last axes (arXiv:1910.07467); eps None: the dtype's."""
     flat = _merge_last(input, normalized_shape)
     eps = float(np.finfo(input.dtype).eps) if eps is None else eps
-    return apply(ops.rms_norm, flat, _flattened(weight), eps=eps).reshape(input.shape)
+    return apply(network_ops.rms_norm, flat, _flattened(weight), eps=eps).reshape(input.shape)
 
 
 def _merge_last(x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -257,7 +257,7 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: logits {input.shape} and targets {targets.shape}")
     logits = input if input.ndim < 3 else input.permute(0, *range(2, input.ndim), 1)
     rows = logits.reshape(targets.size, input.shape[V_axis])  # (N, V)
-    losses = apply(ops.cross_entropy, rows, targets.reshape(-1), ignore_index=ignore_index)
+    losses = apply(network_ops.cross_entropy, rows, targets.reshape(-1), ignore_index=ignore_index)
     counted = int((targets != ignore_index).sum())
     return _reduced(losses.reshape(targets.shape), counted, reduction)
 
@@ -285,7 +285,7 @@ def linear_cross_entropy(
         )
         return losses * (1.0 / counted if counted else math.nan)
     return apply(
-        ops.linear_cross_entropy,
+        network_ops.linear_cross_entropy,
         input,
         weight,
         targets,
@@ -323,7 +323,9 @@ def feed_forward(
     """
     key = _key(generator) if dropout_p > 0.0 else 0
     tanh = approximate == "tanh"
-    return apply(ops.feed_forward, input, *up, *down, residual, tanh=tanh, p=dropout_p, key=key)
+    return apply(
+        network_ops.feed_forward, input, *up, *down, residual, tanh=tanh, p=dropout_p, key=key
+    )
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
@@ -333,7 +335,7 @@ def swiglu(gate: Tensor, up: Tensor) -> Tensor:
 
 def rotary(input: Tensor, cos: Any, sin: Any) -> Tensor:
     """Turn the pairs (i, i + D/2) of each head: (B, T, H, D), (T, D/2) twice -> (B, T, H, D)."""
-    return apply(ops.rotary, input, cos, sin)
+    return apply(network_ops.rotary, input, cos, sin)
 
 
 def attention(
@@ -353,7 +355,14 @@ def attention(
     """
     random_key = _key(generator) if dropout_p > 0.0 else 0
     return apply(
-        ops.attention, query, key, value, scale=scale, causal=is_causal, p=dropout_p, key=random_key
+        network_ops.attention,
+        query,
+        key,
+        value,
+        scale=scale,
+        causal=is_causal,
+        p=dropout_p,
+        key=random_key,
     )
 
 
@@ -369,6 +378,6 @@ def attention_qkv(
     """`attention` of one projection: qkv (B, T, H + 2 Hkv, D) with H `heads` -> (B, T, H, D)."""
     random_key = _key(generator) if dropout_p > 0.0 else 0
     return apply(
-        ops.attention_qkv, qkv, heads=heads, scale=scale, causal=is_causal, p=dropout_p,
+        network_ops.attention_qkv, qkv, heads=heads, scale=scale, causal=is_causal, p=dropout_p,
         key=random_key,
     )  # fmt: skip
