@@ -115,6 +115,124 @@ def test_a_missing_peer_is_one_line():
     ]
 
 
+def side(milliseconds, share=None):
+    return {
+        "milliseconds": milliseconds, "fastest_turn": 0.9 * milliseconds,
+        "slowest_turn": 1.1 * milliseconds, "steps": 5, "gflops": 7.0, "peak_fraction": share,
+        "memory_bytes": 2_000_000,
+    }  # fmt: skip
+
+
+def compared(load=0.1, commit="abc"):
+    milliseconds = {"weft float32": 4.0, "weft bfloat16": 2.0, "torch float32": 12.0}
+    milliseconds["torch bfloat16"] = 7.0
+    return {
+        "date": "2026-01-02 03:04 UTC", "commit": commit, "command": "python x", "load": load,
+        "memory_gbs": 60.0, "versions": {"torch": "2.13"},
+        "machine": {
+            "processor": "A processor", "processors": 2, "memory_bytes": 24e9, "platform": "P",
+            "python": "3.11", "threads": 2, "isa": "amx", "isas": ["avx2", "amx"],
+        },
+        "result": {
+            "configuration": {**vars(SMALL), "batch_size": 2}, "turns": 3,
+            "sides": {name: side(ms, 0.5) for name, ms in milliseconds.items()},
+            "peak_gflops": {"float32": 460.0}, "ratios": ratios(milliseconds),
+        },
+    }  # fmt: skip
+
+
+def test_the_results_name_the_fastest_peer_and_the_machine(load):
+    page = load("results_document").document({"tiny-torch": compared()})
+    best = "| tiny-torch | any precision | weft bfloat16 | 2.00 | 50 % | torch bfloat16 | 7.00 | "
+    assert best + "**3.50** |" in page
+    single = (
+        "| tiny-torch | float32 | weft float32 | 4.00 | 50 % | torch float32 | 12.00 | **3.00** |"
+    )
+    assert single in page
+    assert "| torch float32 | 12.00 | 10.8–13.2 | 7 | 50 % | 2.0 MB | 3.00 | 6.00 |" in page
+    assert "float32 460 GFLOP/s; memory 60 GB/s" in page and "A processor, 2 processors" in page
+    assert "busy" not in page
+    assert "load 3.5" in load("results_document").document({"tiny-torch": compared(load=3.5)})
+
+
+def test_the_results_pair_a_kernel_s_precisions(load):
+    def row(precision, microseconds):
+        one = {"name": "add", "size": "2 x 3", "microseconds": microseconds, "rate": 5.0,
+               "unit": "GB/s", "peak_fraction": 0.25}  # fmt: skip
+        result = {"peaks": {}, "kernels": [one]}
+        return {**compared(), "command": f"bench --precision {precision}", "result": result}
+
+    rows = {f"kernels-{p}": row(p, us) for p, us in (("float32", 4.0), ("bfloat16", 3.0))}
+    line = "| add | 2 x 3 | 4.0 | 5.0 GB/s | 25 % | 3.0 | 5.0 GB/s | 25 % |"
+    assert line in load("results_document").document(rows)
+
+
+def test_a_comparison_replaces_its_row_and_keeps_the_others(load, tmp_path, monkeypatch):
+    results = load("results")
+    (tmp_path / "results.json").write_text(json.dumps({"tiny-torch": compared(commit="old1")}))
+    monkeypatch.setattr(results, "run", lambda *words: compared(commit="new2"))
+    monkeypatch.setattr(sys, "argv", ["results.py", "--only", "blog-t", "--out", str(tmp_path)])
+    assert results.main() == 0
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert {name: row["commit"] for name, row in rows.items()} == {
+        "tiny-torch": "old1", "blog-torch": "new2",
+    }  # fmt: skip
+    assert "## blog-torch" in (tmp_path / "RESULTS.md").read_text()
+    monkeypatch.setattr(sys, "argv", ["results.py", "--only", "blob", "--out", str(tmp_path)])
+    assert results.main() == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "page", "module"),
+    [
+        ("benchmarks/results.json", "benchmarks/RESULTS.md", "results_document"),
+        ("docs/scaling.json", "docs/scaling.md", "scaling_document"),
+    ],
+)
+def test_the_page_is_what_its_figures_render(load, data, page, module):
+    root = FOLDER.parent
+    if not (root / data).exists():
+        pytest.skip(f"{data} is not there yet: its command writes it")
+    figures = json.loads((root / data).read_text(encoding="utf-8"))
+    assert load(module).document(figures) == (root / page).read_text(encoding="utf-8")
+
+
+def test_exponents(load):
+    document = load("scaling_document")
+    assert document.slope([(x, 3 * x**1.5) for x in (1, 2, 4, 8)]) == pytest.approx(1.5)
+    one = [{"value": x, "float32": {"microseconds": x**2, "flop": x}} for x in (1, 2, 4)]
+    assert document.steeper(one, "float32") == [0, 1]
+    one = [{"value": x, "float32": {"microseconds": x**1.2, "flop": x}} for x in (1, 2, 4)]
+    assert document.steeper(one, "float32") == []
+
+
+def test_scaling_measures_and_writes_its_page(load, tmp_path, monkeypatch):
+    need("matplotlib")
+    scaling = load("scaling")
+    monkeypatch.setattr(scaling, "BASE", {"vocab_size": 11, "block_size": 8, "n_layer": 1,
+                                          "n_embd": 16, "batch_size": 2})  # fmt: skip
+    sweeps = {
+        "depth": scaling.Sweep("n_layer", (1, 2)),
+        "context": scaling.Sweep("block_size", (4, 8)),
+    }
+    monkeypatch.setattr(scaling, "TOKENS", 16)
+    monkeypatch.setattr(scaling, "SWEEPS", sweeps)
+    words = ["scaling.py", "--only", "depth", "context", "--seconds", "0", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", words)
+    scaling.main()
+    page = (tmp_path / "scaling.md").read_text()
+    assert "B 2, T 8, C 16, V 11, heads of 64" in page
+    assert "L 1, C 16, V 11, heads of 64, B T = 16" in page
+    assert "| 2 | " in page and "Measured: in float32" in page
+    plots = {path.name for path in tmp_path.glob("*.svg")}
+    assert plots == {"scaling-depth.svg", "scaling-context.svg"}
+    before = page, (tmp_path / "scaling-depth.svg").read_bytes()
+    monkeypatch.setattr(sys, "argv", [*words, "--render"])
+    scaling.main()
+    after = (tmp_path / "scaling.md").read_text(), (tmp_path / "scaling-depth.svg").read_bytes()
+    assert before == after
+
+
 @pytest.mark.slow
 def test_the_ratio_is_printed():
     need("torch")
