@@ -186,8 +186,15 @@ def _attention_cases(normal: Callable[..., Array]) -> Iterator[Case]:
                 y, lse = active.attention_forward(*forward())
                 return normal(*shape), *forward()[:3], y, lse, *how
 
+            def joined(forward: Any = forward, shape: Any = shape, how: Any = how) -> Arguments:
+                qkv = np.concatenate(forward()[:3], axis=2)
+                q, k, v = np.split(qkv, 3, axis=2)
+                y, lse = active.attention_forward(q, k, v, *how)
+                return normal(*shape), qkv, y, lse, *how
+
             yield Case(active.attention_forward, forward, flop, size)
             yield Case(active.attention_backward, backward, 2.5 * flop, size)
+            yield Case(active.attention_qkv_backward, joined, 2.5 * flop, size)
 
 
 def _elementwise_cases(normal: Callable[..., Array]) -> Iterator[Case]:
@@ -262,6 +269,15 @@ def _loss_cases(normal: Callable[..., Array]) -> Iterator[Case]:
             yield Case(backward, lambda logits=logits: logits(2))  # type: ignore[misc]
         yield Case(active.cross_entropy_forward, loss)
         yield Case(active.cross_entropy_backward, loss_backward, size=f"{rows} x {V_}")
+    for model, V_ in (("tiny", V), ("gpt2", LARGE_V)):
+        rows, width = MODELS[model][0] * MODELS[model][1], MODELS[model][3]
+
+        def last_layer(rows: int = rows, width: int = width, V_: int = V_) -> Arguments:
+            ids = np.arange(rows) % V_
+            return normal(rows, width), normal(V_, width, dtype=np.float32), ids, -100, 1 / rows
+
+        size = f"{model}: {rows} x {width} x {V_}"
+        yield Case(active.linear_cross_entropy, last_layer, 6.0 * rows * width * V_, size)
     ids = np.arange(N) % V
     yield Case(active.embedding_forward, lambda: (normal(V, C, dtype=np.float32), ids))
     yield Case(active.embedding_backward, lambda: (normal(N, C, dtype=np.float32), ids, V))
