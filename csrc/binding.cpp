@@ -38,6 +38,11 @@ void choose_threads(int n) {
     set_num_threads(n);
 }
 
+void choose_processors(int n) {
+    if (n < 1 || n > 1024) fail(PyExc_ValueError, "processors are %d; choose 1 to 1024", n);
+    set_processors(n);
+}
+
 // In GFLOP/s, or GB/s for memory.
 double peak(const std::string& kind, double seconds) {
     if (!(seconds > 0 && seconds <= 60)) fail(PyExc_ValueError, "seconds must be in (0, 60]");
@@ -61,8 +66,11 @@ NB_MODULE(_native, m) {
     m.def("isa", &isa, "The instruction set in use.");
     m.def("set_isa", &choose_isa, "name"_a, "Use this instruction set from now on.");
     m.def("lanes", [] { return kernels().lanes; }, "float32 elements in one vector.");
-    m.def("num_threads", &num_threads, "Threads that kernels run on.");
+    m.def("num_threads", &num_threads, "Threads that kernels run on, where there are processors.");
     m.def("set_num_threads", &choose_threads, "n"_a);
+    m.def("processors", &processors, "Processors that threads are spread over.");
+    m.def("set_processors", &choose_processors, "n"_a,
+          "Count on this many: for tests, and where the system does not say how many there are.");
     m.def("measure_peak", &peak, "kind"_a, "seconds"_a,
           "The most that this machine does with all threads: GFLOP/s, or GB/s for 'memory'.");
     bind_attention(m);

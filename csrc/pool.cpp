@@ -2,9 +2,11 @@
 // that a worker which outlives main's statics, or a fork which loses the workers, finds no corpse.
 #include "pool.h"
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <pthread.h>
+#include <system_error>
 #include <thread>
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -13,7 +15,10 @@
 namespace weft {
 namespace {
 
-constexpr int SPINS = 4000; // about 40-100 us: longer than the gap between two kernels of a step
+// Longer than the gap between two kernels of a step, and a few times what waking a sleeper costs.
+// In time, not in turns: what a pause takes differs tenfold between processors.
+constexpr std::chrono::microseconds SPIN(200);
+constexpr int TURNS = 16; // between two looks at the clock
 
 void pause() {
 #if defined(__SSE2__)
@@ -21,6 +26,18 @@ void pause() {
 #elif defined(__aarch64__)
     asm volatile("yield");
 #endif
+}
+
+// Spin until ready(), but only shortly: false if it did not become true.
+template <class F> bool spin(const F& ready) {
+    const auto end = std::chrono::steady_clock::now() + SPIN;
+    do
+        for (int i = 0; i < TURNS; i++) {
+            if (ready()) return true;
+            pause();
+        }
+    while (std::chrono::steady_clock::now() < end);
+    return ready();
 }
 
 thread_local bool inside = false; // this thread is running a task
@@ -31,6 +48,7 @@ class Pool {
     std::atomic<bool> busy{false};
 
   private:
+    int start(int helpers);
     void work(int index);
     void drain();
     bool join();
@@ -79,25 +97,21 @@ void Pool::leave() {
 }
 
 uint64_t Pool::wait_for_job(uint64_t seen) {
-    for (int i = 0; i < SPINS; i++) {
-        if (generation.load(std::memory_order_acquire) != seen) return generation.load();
-        pause();
-    }
+    const auto called = [&] { return generation.load() != seen; };
+    if (spin(called)) return generation.load();
     std::unique_lock lock(mutex);
     sleepers.fetch_add(1);
-    wake.wait(lock, [&] { return generation.load() != seen; });
+    wake.wait(lock, called);
     sleepers.fetch_sub(1);
     return generation.load();
 }
 
 void Pool::wait_for_workers() {
-    for (int i = 0; i < SPINS; i++) {
-        if (active.load() == 0) return;
-        pause();
-    }
+    const auto finished = [&] { return active.load() == 0; };
+    if (spin(finished)) return;
     std::unique_lock lock(mutex);
     caller_sleeps.store(true);
-    done.wait(lock, [&] { return active.load() == 0; });
+    done.wait(lock, finished);
     caller_sleeps.store(false);
 }
 
@@ -111,9 +125,16 @@ void Pool::work(int index) {
     }
 }
 
+// Where the system has no more threads to give, fewer do the work.
+int Pool::start(int helpers) {
+    try {
+        for (; started < helpers; started++) std::thread(&Pool::work, this, started).detach();
+    } catch (const std::system_error&) { return started; }
+    return helpers;
+}
+
 void Pool::run(int64_t n, Task f, void* ctx, int threads) {
-    const int helpers = int(n < threads ? n : threads) - 1;
-    for (; started < helpers; started++) std::thread(&Pool::work, this, started).detach();
+    const int helpers = start(int(n < threads ? n : threads) - 1);
     task = f, context = ctx, count = n;
     next.store(0);
     limit.store(helpers);
@@ -129,7 +150,8 @@ void Pool::run(int64_t n, Task f, void* ctx, int threads) {
 }
 
 std::atomic<Pool*> pool{nullptr};
-std::atomic<int> threads{0}; // 0: not yet chosen
+std::atomic<int> threads{0};   // 0: not yet chosen
+std::atomic<int> available{0}; // 0: not yet known
 
 Pool& get_pool() {
     Pool* p = pool.load();
@@ -145,10 +167,12 @@ Pool& get_pool() {
 } // namespace
 
 void parallel_for(int64_t n, Task task, void* context) {
-    if (n > 1 && !inside && num_threads() > 1) {
+    // More threads than processors would only take turns, and wait for one that is not running.
+    const int wanted = num_threads(), most = processors(), usable = wanted < most ? wanted : most;
+    if (n > 1 && !inside && usable > 1) {
         Pool& p = get_pool();
         if (!p.busy.exchange(true)) {
-            p.run(n, task, context, num_threads());
+            p.run(n, task, context, usable);
             p.busy.store(false);
             return;
         }
@@ -158,11 +182,19 @@ void parallel_for(int64_t n, Task task, void* context) {
 
 int num_threads() {
     int n = threads.load(std::memory_order_relaxed);
-    if (n == 0) threads.store(n = available_processors());
+    if (n == 0) threads.store(n = processors());
     return n;
 }
 
 void set_num_threads(int n) { threads.store(n); }
+
+int processors() {
+    int n = available.load(std::memory_order_relaxed);
+    if (n == 0) available.store(n = available_processors());
+    return n;
+}
+
+void set_processors(int n) { available.store(n); }
 
 #if defined(__SSE2__)
 FlushSubnormals::FlushSubnormals() : saved(_mm_getcsr()) {

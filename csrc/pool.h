@@ -11,8 +11,13 @@ using Task = void (*)(void* context, int64_t index);
 // task, and calls while another thread is using the pool, run on the calling thread alone.
 void parallel_for(int64_t n, Task task, void* context);
 
+// Threads that are asked for; no more run at once than there are processors.
 int num_threads();
 void set_num_threads(int n); // n >= 1
+
+// Processors that the pool counts on: those available, unless it was told otherwise.
+int processors();
+void set_processors(int n); // n >= 1
 
 // Processors this process may use: the smaller of its affinity mask and its cgroup's quota.
 int available_processors();

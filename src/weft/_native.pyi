@@ -17,9 +17,17 @@ def lanes() -> int:
     """float32 elements in one vector."""
 
 def num_threads() -> int:
-    """Threads that kernels run on."""
+    """Threads that kernels run on, where there are processors."""
 
 def set_num_threads(n: int) -> None: ...
+
+def processors() -> int:
+    """Processors that threads are spread over."""
+
+def set_processors(n: int) -> None:
+    """
+    Count on this many: for tests, and where the system does not say how many there are.
+    """
 
 def measure_peak(kind: str, seconds: float) -> float:
     """

@@ -17,8 +17,9 @@ def unchanged_kernels() -> Iterator[None]:
     if native is None:
         yield
         return
-    isa, threads = native.isa(), native.num_threads()
+    isa, threads, processors = native.isa(), native.num_threads(), native.processors()
     yield
+    native.set_processors(processors)
     native.set_isa(isa)
     native.set_num_threads(threads)
 

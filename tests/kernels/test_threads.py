@@ -31,6 +31,7 @@ def test_same_bits(twin: Twin, dtype: np.dtype, native: Any) -> None:
     args = twin.inputs(Inputs(length, dtype, rows=60, offset=1))
     native.set_num_threads(1)
     alone = results(native, twin, args)
+    native.set_processors(8)  # or fewer threads would run than are asked for
     for threads in (2, 4, 8):
         native.set_num_threads(threads)
         assert results(native, twin, args) == alone, f"{threads} threads"
@@ -43,12 +44,14 @@ def test_same_bits_when_rows_are_summed(native: Any) -> None:
         args = twin.inputs(Inputs(67, float32, rows=1531))
         native.set_num_threads(1)
         alone = results(native, twin, args)
+        native.set_processors(3)
         native.set_num_threads(3)
         assert results(native, twin, args) == alone, twin.label
 
 
 def test_many_python_threads_at_once(native: Any) -> None:
-    native.set_num_threads(2)
+    native.set_processors(4)
+    native.set_num_threads(4)
     x = np.linspace(-3, 3, 100_003, dtype=np.float32)
     expected = native.gelu_forward(x, True).tobytes()
     with ThreadPoolExecutor(4) as executor:
@@ -61,6 +64,7 @@ import os, sys
 import numpy as np
 from weft import _native as native
 
+native.set_processors(3)
 native.set_num_threads(3)
 x = np.linspace(-3, 3, 200_003, dtype=np.float32)
 before = native.gelu_forward(x, True).tobytes()
@@ -77,3 +81,35 @@ sys.exit(os.waitstatus_to_exitcode(status) or (0 if after == before else 8))
 def test_fork(native: Any) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORK]
     assert subprocess.run(command, timeout=60).returncode == 0
+
+
+COUNT = """
+import os, sys
+import numpy as np
+from weft import _native as native
+
+def after(threads):
+    native.set_num_threads(threads)
+    before = len(os.listdir("/proc/self/task"))
+    native.gelu_forward(np.ones(1_000_000, np.float32), True)
+    return len(os.listdir("/proc/self/task")) - before
+
+native.set_processors(2)
+print(after(16), native.num_threads())
+native.set_processors(5)
+print(after(4), after(16))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
+def test_no_more_threads_than_processors(native: Any) -> None:
+    """Sixteen on two would take turns, and each wait for one that is not running."""
+    command = [sys.executable, "-W", "ignore", "-c", COUNT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["1 16", "2 1"], done.stdout + done.stderr
+
+
+def test_a_number_of_processors_that_is_none(native: Any) -> None:
+    for n in (0, -1, 1025):
+        with pytest.raises(ValueError, match="1 to 1024"):
+            native.set_processors(n)
