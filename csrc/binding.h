@@ -101,6 +101,18 @@ inline void require_same_shape(const char* function, const char* a_name, const A
     if (!same_shape(a, b)) fail_shapes(function, a_name, a, b_name, b);
 }
 
+// An array that is changed in place, and another argument: element i of the result must not depend
+// on when element j was written. Both are contiguous.
+inline void require_apart(const char* function, const Array& changed, const Array& other) {
+    const auto begin = [](const Array& a) { return reinterpret_cast<uintptr_t>(a.data); };
+    const auto bytes = [](const Array& a) { return uintptr_t(a.size * dtype_bytes(a.dtype)); };
+    if (begin(changed) < begin(other) + bytes(other) &&
+        begin(other) < begin(changed) + bytes(changed))
+        fail(PyExc_ValueError,
+             "%s: an array that is changed in place shares memory with another; pass a copy",
+             function);
+}
+
 // Thrown by a function that finds, past its arguments' types, that the reference has to do this.
 struct Unsupported {};
 

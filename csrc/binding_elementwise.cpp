@@ -28,6 +28,7 @@ Out add(const In& a, const In& b) {
 Done add_(const InOut& dst, const In& src) {
     require_floats(dst.array, src.array);
     require_same_shape("add_", "dst", dst, "src", src);
+    if (dst->data != src->data || dst->dtype != src->dtype) require_apart("add_", dst, src);
     run(dst->size, [&] { kernels().add(dst, src, dst); });
     return Done();
 }

@@ -1,6 +1,8 @@
 // optimizer.cpp for Python.
 #include "binding.h"
+#include <algorithm>
 #include <math.h>
+#include <type_traits>
 #include <vector>
 
 namespace weft {
@@ -24,14 +26,42 @@ class Columns {
             if (array.dtype != Dtype::f32) throw Unsupported();
             require_same_shape(function, "p", *first[i], name, array);
             column.push_back(data<float>(array));
+            occupy<List>(array);
         }
         lists.arrays[columns++] = column.data();
+    }
+
+    template <class List> void occupy(const Array& array) {
+        const float* begin = data<float>(array);
+        spans.push_back({begin, begin + array.size, std::is_same_v<List, InOuts>});
+    }
+
+    // Element i of a result must not depend on when element j was written.
+    void require_apart() {
+        std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
+            return reinterpret_cast<uintptr_t>(a.begin) < reinterpret_cast<uintptr_t>(b.begin);
+        });
+        uintptr_t read = 0, written = 0; // up to here
+        for (const Span& span : spans) {
+            const auto begin = reinterpret_cast<uintptr_t>(span.begin);
+            const auto end = reinterpret_cast<uintptr_t>(span.end);
+            if (begin == end) continue;
+            if (begin < written || (span.changed && begin < read))
+                fail(PyExc_ValueError, "%s: two of the arrays share memory; pass copies", function);
+            uintptr_t& reached = span.changed ? written : read;
+            reached = std::max(reached, end);
+        }
     }
 
     operator const Lists&() const { return lists; }
     int64_t size() const { return lists.count ? ends.back() : 0; }
 
   private:
+    struct Span {
+        const float *begin, *end;
+        bool changed;
+    };
+
     template <class List> void begin(const List& list) {
         int64_t end = 0;
         for (const Argument& item : list.items) {
@@ -47,6 +77,7 @@ class Columns {
     std::vector<const Array*> first;
     std::vector<int64_t> ends;
     std::vector<float*> pointers[4];
+    std::vector<Span> spans;
     Lists lists = {};
 };
 
@@ -73,6 +104,8 @@ Done adam_step(const InOuts& p, const Ins& g, const InOuts& m, const InOuts& v, 
                bool decoupled) {
     Columns columns("adam_step");
     columns.add("p", p), columns.add("g", g), columns.add("m", m), columns.add("v", v);
+    for (const Argument& step : steps.items) columns.occupy<InOuts>(step);
+    columns.require_apart();
     const std::vector<double> corrections = count(steps, p.items.size(), beta1, beta2);
     run(columns.size(), [&] {
         kernels().adam_step(columns, corrections.data(),
@@ -87,6 +120,7 @@ Done sgd_step(const InOuts& p, const Ins& g, const std::optional<InOuts>& buf, d
     Columns columns("sgd_step");
     columns.add("p", p), columns.add("g", g);
     if (buf) columns.add("buf", *buf);
+    columns.require_apart();
     run(columns.size(), [&] {
         kernels().sgd_step(columns,
                            {scale, lr, momentum, dampening, weight_decay, nesterov, first});
@@ -104,6 +138,7 @@ double sum_of_squares(const Ins& x) {
 Done scale_(const InOuts& x, double s) {
     Columns columns("scale_");
     columns.add("x", x);
+    columns.require_apart();
     run(columns.size(), [&] { kernels().scale_(columns, float(s)); });
     return Done();
 }

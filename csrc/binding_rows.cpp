@@ -1,5 +1,6 @@
 // softmax.cpp, norm.cpp and rotary.cpp for Python.
 #include "binding.h"
+#include <string.h>
 
 namespace weft {
 namespace {
@@ -47,9 +48,11 @@ void require_parameter(const char* function, const char* name, const Array& x, c
     if (p.dims != 1 || axis(p, 0) != axis(x, -1)) fail_shapes(function, "x", x, name, p);
 }
 
+// mean or rstd: (N, 1).
 void require_statistic(const char* function, const char* name, const Array& x, const Array& s) {
     if (s.dtype != Dtype::f32) throw Unsupported();
-    if (s.size != rows(x)) fail_shapes(function, "x", x, name, s);
+    if (s.dims != 2 || s.shape[0] != rows(x) || s.shape[1] != 1)
+        fail_shapes(function, "x", x, name, s);
 }
 
 std::tuple<Out, Out, Out> layer_norm_forward(const In& x, std::optional<In> w, std::optional<In> b,
@@ -60,13 +63,21 @@ std::tuple<Out, Out, Out> layer_norm_forward(const In& x, std::optional<In> w, s
     require_parameter("layer_norm", "b", x, bias);
     Out y = like(x, dtype.dtype), mean = allocate(Dtype::f32, {rows(x), 1});
     Out rstd = allocate(Dtype::f32, {rows(x), 1});
-    run(x->size, [&] { kernels().layer_norm_forward(x, weight, bias, float(eps), y, mean, rstd); });
+    if (x->size) // else C may be more than there is memory for
+        run(x->size,
+            [&] { kernels().layer_norm_forward(x, weight, bias, float(eps), y, mean, rstd); });
     return {y, mean, rstd};
 }
 
 std::optional<Out> gradient_of(const Array& x, bool wanted) {
     if (!wanted) return {};
     return allocate(Dtype::f32, {axis(x, -1)});
+}
+
+// The sum over no rows.
+const std::optional<Out>& cleared(const std::optional<Out>& a) {
+    if (a) memset(a->array.data, 0, size_t(a->array.size) * sizeof(float));
+    return a;
 }
 
 Array absent_or(const std::optional<Out>& a) { return a ? a->array : Array{}; }
@@ -83,6 +94,7 @@ layer_norm_backward(const In& dy, const In& x, std::optional<In> w, const In& me
     require_statistic("layer_norm", "rstd", x, rstd);
     Out dx = like(x);
     std::optional<Out> dw = gradient_of(x, weight.data), db = gradient_of(x, bias);
+    if (!x->size) return {dx, cleared(dw), cleared(db)};
     run(x->size, [&] {
         kernels().layer_norm_backward(dy, x, weight, mean, rstd, dx, absent_or(dw), absent_or(db));
     });
@@ -95,7 +107,7 @@ std::tuple<Out, Out> rms_norm_forward(const In& x, std::optional<In> w, double e
     require_rows("rms_norm", x);
     require_parameter("rms_norm", "w", x, weight);
     Out y = like(x, dtype.dtype), rstd = allocate(Dtype::f32, {rows(x), 1});
-    run(x->size, [&] { kernels().rms_norm_forward(x, weight, float(eps), y, rstd); });
+    if (x->size) run(x->size, [&] { kernels().rms_norm_forward(x, weight, float(eps), y, rstd); });
     return {y, rstd};
 }
 
@@ -109,6 +121,7 @@ std::tuple<Out, std::optional<Out>> rms_norm_backward(const In& dy, const In& x,
     require_statistic("rms_norm", "rstd", x, rstd);
     Out dx = like(x);
     std::optional<Out> dw = gradient_of(x, weight.data);
+    if (!x->size) return {dx, cleared(dw)};
     run(x->size, [&] { kernels().rms_norm_backward(dy, x, weight, rstd, dx, absent_or(dw)); });
     return {dx, dw};
 }

@@ -253,7 +253,7 @@ def _attention(q: Array, k: Array, scale: float, causal: bool) -> tuple[Array, A
 
 
 def _heads(x: Array, H: int) -> Array:  # (B, T, Hkv, D) -> (B, H, T, D)
-    return np.repeat(x, H // x.shape[2], axis=2).transpose(0, 2, 1, 3)
+    return np.repeat(x, H // max(x.shape[2], 1), axis=2).transpose(0, 2, 1, 3)
 
 
 NARROW = 2.0**16  # rounding to bfloat16: 2^-8, in units of 2^-24

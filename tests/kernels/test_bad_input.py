@@ -42,6 +42,8 @@ WRONG_SHAPES: list[tuple[str, tuple[Any, ...]]] = [
     ("layer_norm_backward", (f(2, 3), f(2, 3), f(3), f(5, 1), f(5, 1), True)),
     ("rms_norm_forward", (f(2, 3), f(4), 1e-5, np.float32)),
     ("rms_norm_backward", (f(5, 7), f(2, 3), f(3), f(2, 1))),
+    ("rms_norm_backward", (f(2, 3), f(2, 3), f(3), f(2))),
+    ("layer_norm_backward", (f(2, 3), f(2, 3), f(3), f(2), f(2, 1), True)),
     ("rotary_forward", (f(2, 5, 3, 8), f(5, 3), f(5, 3))),
     ("rotary_forward", (f(2, 5, 3, 7), f(5, 3), f(5, 3))),
     ("attention_forward", (f(1, 2, 4, 8), f(1, 2, 3, 8), f(1, 2, 3, 8), 1.0, True, 0.0, 0)),
@@ -130,6 +132,29 @@ def test_in_place_needs_contiguous_writable_memory() -> None:
         active.scale_([frozen], 2.0)
 
 
+def test_arrays_that_are_changed_share_no_memory(native: Any) -> None:
+    """Which of two threads comes first would show in the result."""
+    x, ones = f(9), f(8)
+    for p, g, m, v, step in (
+        (x[1:], x[:8], f(8), f(8), f(1)),
+        (x[1:], ones, x[:8], f(8), f(1)),
+        (x[1:], ones, f(8), x[1:], f(1)),
+        (x[1:], ones, f(8), f(8), x[8:]),
+    ):
+        with pytest.raises(ValueError, match="share"):
+            native.adam_step([p], [g], [m], [v], [step], *ADAM)
+    with pytest.raises(ValueError, match="share"):
+        native.sgd_step([x[1:]], [ones], [x[:8]], *SGD)
+    with pytest.raises(ValueError, match="share"):
+        native.scale_([ones, x, x], 2.0)
+    with pytest.raises(ValueError, match="share"):
+        native.add_(x[1:], x[:8])
+    assert (x == 1).all() and (ones == 1).all()
+    native.add_(x, x)  # but each element to itself is well defined
+    native.sgd_step([f(8), f(8)], [ones, ones], None, *SGD)  # and reading twice harms nobody
+    assert (x == 2).all()
+
+
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 5)])
 def test_empty_arrays(shape: tuple[int, ...]) -> None:
     x = f(*shape)
@@ -158,6 +183,21 @@ def test_empty_batches() -> None:
     dx, dw, db = active.linear_backward(f(0, 2), no_rows, f(2, 3), True)
     assert dx.shape == (0, 3) and not dw.any() and not db.any()
     assert (active.matmul(f(2, 0), f(0, 3)) == 0).all()
+
+
+def test_no_rows_of_enormous_length(native: Any) -> None:
+    x, rstd = f(0, 2**40), f(0, 1)
+    assert native.rms_norm_forward(x, None, 1e-5, np.float32)[0].shape == x.shape
+    assert native.layer_norm_forward(x, None, None, 1e-5, np.float32)[0].shape == x.shape
+    assert native.rms_norm_backward(x, x, None, rstd)[0].shape == x.shape
+    assert native.layer_norm_backward(x, x, None, rstd, rstd, False)[0].shape == x.shape
+
+
+def test_heads_of_no_size() -> None:
+    q = f(1, 4, 2, 0)
+    y, lse = active.attention_forward(q, q, q, 1.0, True, 0.0, 0)
+    assert y.shape == q.shape
+    np.testing.assert_allclose(lse, np.log([[[1, 2, 3, 4]] * 2]), atol=1e-6)
 
 
 def test_float64_is_the_references_work() -> None:
