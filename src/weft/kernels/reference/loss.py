@@ -17,7 +17,7 @@ def cross_entropy_forward(logits: Array, targets: Array, ignore_index: int) -> t
     """lse - logits[target]: (N, V), (N,) integers -> losses (N,), 0 where ignored, and lse (N,)."""
     rows, ids = _counted(targets, ignore_index, logits.shape)
     u = widen(logits)
-    peak = u.max(-1, keepdims=True)  # (N, 1)
+    peak = u.max(-1, keepdims=True, initial=-np.inf)  # (N, 1)
     shifted = u - peak
     log_total = np.log(np.exp(shifted).sum(-1))  # (N,)
     losses = np.zeros(targets.shape, gradient_dtype(logits))
