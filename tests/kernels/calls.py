@@ -307,6 +307,8 @@ def _numbered(call: Call) -> None:
 
 
 def _replaced(call: Call) -> None:
+    if not call.args:
+        return
     i = int(call.rng.integers(len(call.args)))
     place = call.some_place() if call.rng.random() < 0.5 else None
     holder, i = place or (call.args, i)
