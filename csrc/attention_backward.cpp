@@ -38,7 +38,7 @@ void store_columns(const Heads& out, int64_t b, int64_t t, int64_t h, int64_t n,
             vi v[LANES];
 #pragma GCC unroll 16
             for (int i = 0; i < LANES; i++) v[i] = as_int(load(rows + (d + i) * BLOCK + c));
-            turn(v);
+            transpose(v);
 #pragma GCC unroll 16
             for (int i = 0; i < LANES; i++) store(row + i * padded(D) + d, as_float(v[i]));
         }

@@ -22,26 +22,6 @@ struct Shape {
     bool add;
 };
 
-// transpose() with its steps written out, so that compilers keep the rows in
-// registers.
-inline __attribute__((always_inline)) void interleave(const vi (&from)[LANES], vi (&to)[LANES]) {
-#pragma GCC unroll 8
-    for (int i = 0; i < LANES / 2; i++) {
-        to[2 * i] = interleave_low(from[i], from[i + LANES / 2]);
-        to[2 * i + 1] = interleave_high(from[i], from[i + LANES / 2]);
-    }
-}
-inline __attribute__((always_inline)) void turn(vi (&v)[LANES]) {
-    vi a[LANES], b[LANES];
-    interleave(v, a);
-    if constexpr (LANES == 4) return interleave(a, v);
-    interleave(a, b);
-    if constexpr (LANES == 8) return interleave(b, v);
-    vi c[LANES];
-    interleave(b, c);
-    interleave(c, v);
-}
-
 template <int DEPTH> struct element_of_unit {
     using type = float;
 };
@@ -188,7 +168,7 @@ struct OnTiles : Packing<Pairs, 32> {
 #pragma GCC unroll 16
                 for (int i = 0; i < LANES; i++)
                     v[i] = Pairs::across(p + 2 * i * stride, p + (2 * i + 1) * stride);
-                turn(v);
+                transpose(v);
 #pragma GCC unroll 16
                 for (int i = 0; i < LANES; i++) store_units(corner + i * row_units, v[i]);
             } else {
@@ -207,7 +187,7 @@ struct OnTiles : Packing<Pairs, 32> {
             vi v[LANES];
 #pragma GCC unroll 16
             for (int i = 0; i < LANES; i++) v[i] = Pairs::along(p + i * stride);
-            turn(v);
+            transpose(v);
 #pragma GCC unroll 16
             for (int i = 0; i < LANES; i++) store_units(corner + i * NR, v[i]);
         });

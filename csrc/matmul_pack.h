@@ -94,16 +94,23 @@ inline vi interleave_low(vi a, vi b) { return vi{a[0], b[0], a[1], b[1]}; }
 inline vi interleave_high(vi a, vi b) { return vi{a[2], b[2], a[3], b[3]}; }
 #endif
 
-// log2(LANES) perfect shuffles of the rows move element (i, j) to (j, i).
-inline void transpose(vi (&v)[LANES]) {
-    for (int step = 1; step < LANES; step *= 2) {
-        vi t[LANES];
-        for (int i = 0; i < LANES / 2; i++) {
-            t[2 * i] = interleave_low(v[i], v[i + LANES / 2]);
-            t[2 * i + 1] = interleave_high(v[i], v[i + LANES / 2]);
-        }
-        for (int i = 0; i < LANES; i++) v[i] = t[i];
+// log2(LANES) perfect shuffles of the rows move element (i, j) to (j, i); written out, or compilers
+// keep the rows in memory.
+inline __attribute__((always_inline)) void shuffle(const vi (&from)[LANES], vi (&to)[LANES]) {
+#pragma GCC unroll 8
+    for (int i = 0; i < LANES / 2; i++) {
+        to[2 * i] = interleave_low(from[i], from[i + LANES / 2]);
+        to[2 * i + 1] = interleave_high(from[i], from[i + LANES / 2]);
     }
+}
+inline __attribute__((always_inline)) void transpose(vi (&v)[LANES]) {
+    vi a[LANES], b[LANES], c[LANES];
+    shuffle(v, a);
+    if constexpr (LANES == 4) return shuffle(a, v);
+    shuffle(a, b);
+    if constexpr (LANES == 8) return shuffle(b, v);
+    shuffle(b, c);
+    shuffle(c, v);
 }
 
 // ---- panels -------------------------------------------------------------------------------------
@@ -153,11 +160,24 @@ inline void pack_along(const T* source, int64_t row_stride, int64_t rows, int64_
         const int64_t left = depth - u * Unit::DEPTH, count = units - u < LANES ? units - u : LANES;
         for (int64_t r = 0; r < W; r += LANES) {
             vi v[LANES];
-            for (int i = 0; i < LANES; i++) {
-                const T* p = source + (r + i) * row_stride + u * Unit::DEPTH;
-                v[i] = r + i >= rows ? vi{} : left >= STEP ? Unit::along(p) : along<Unit>(p, left);
+            const T* corner = source + r * row_stride + u * Unit::DEPTH;
+            if (r + LANES <= rows && left >= STEP) {
+#pragma GCC unroll 16
+                for (int i = 0; i < LANES; i++) v[i] = Unit::along(corner + i * row_stride);
+            } else {
+                for (int i = 0; i < LANES; i++) {
+                    const T* p = corner + i * row_stride;
+                    v[i] = r + i >= rows  ? vi{}
+                           : left >= STEP ? Unit::along(p)
+                                          : along<Unit>(p, left);
+                }
             }
             transpose(v);
+            if (count == LANES && W % LANES == 0) {
+#pragma GCC unroll 16
+                for (int i = 0; i < LANES; i++) store_units(to + (u + i) * W + r, v[i]);
+                continue;
+            }
             for (int64_t i = 0; i < count; i++) {
                 const int64_t at = (u + i) * W + r;
                 if (W > LANES && W - r < LANES)

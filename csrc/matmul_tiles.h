@@ -103,12 +103,18 @@ struct Tiles {
                     load_along(corner, o.row_stride, rows - r, depth - k, v);
                 else
                     load_across(corner, o.depth_stride, rows - r, depth - k, v);
+#pragma GCC unroll 16
                 for (int i = 0; i < TILE; i++) store_units(to + i * TILE, v[i]);
             }
     }
 
     template <class T>
     static void load_along(const T* p, int64_t stride, int64_t rows, int64_t depth, vi (&v)[TILE]) {
+        if (rows >= TILE && depth >= 2 * TILE) {
+#pragma GCC unroll 16
+            for (int i = 0; i < TILE; i++) v[i] = Unit::along(p + i * stride);
+            return;
+        }
         for (int i = 0; i < least(TILE, rows); i++)
             v[i] = depth >= 2 * TILE ? Unit::along(p + i * stride)
                                      : along<Unit>(p + i * stride, depth);
@@ -118,6 +124,12 @@ struct Tiles {
     static void load_across(const T* p, int64_t stride, int64_t rows, int64_t depth,
                             vi (&v)[TILE]) {
         if (rows <= 0) return;
+        if (rows >= TILE && depth >= 2 * TILE) {
+#pragma GCC unroll 16
+            for (int u = 0; u < TILE; u++)
+                v[u] = Unit::across(p + 2 * u * stride, p + (2 * u + 1) * stride);
+            return transpose(v);
+        }
         for (int64_t u = 0; u < TILE && 2 * u < depth; u++) {
             const T* p0 = p + 2 * u * stride;
             const T* p1 = 2 * u + 1 < depth ? p0 + stride : nullptr;
