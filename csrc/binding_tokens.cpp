@@ -92,6 +92,7 @@ std::tuple<Out, Out, Out> linear_cross_entropy(const In& x, const In& w, const I
     if (targets->size && !w->shape[0])
         fail(PyExc_ValueError, "linear cross entropy: w has no rows; give it one for each class");
     check_ids("linear cross entropy", targets, w->shape[0], &ignore_index);
+    if (x->shape[1] == 0) throw Unsupported(); // no features, but perhaps more classes than memory
     Out losses = like(targets, Dtype::f32), dx = like(x), dw = like(w, Dtype::f32);
     if (targets->size == 0) memset(dw.array.data, 0, size_t(dw.array.size) * 4);
     run(dx.array.size * 8 + dw.array.size * 8, [&] {
