@@ -117,7 +117,8 @@ def attention_qkv(
     """
     QKV = in_compute_dtype(qkv)
     scale = 1.0 / math.sqrt(qkv.shape[-1]) if scale is None else scale
-    q, k, v = np.split(QKV, (heads, (heads + QKV.shape[2]) // 2), axis=2)
+    split = (heads + QKV.shape[2]) // 2  # where the keys end
+    q, k, v = QKV[:, :, :heads], QKV[:, :, heads:split], QKV[:, :, split:]
     y, lse = active.attention_forward(q, k, v, scale, causal, p, key)
 
     def backward(dy: Array) -> Array:

@@ -96,7 +96,8 @@ def layer_norm(
     """(x − mean) / √(var + eps) · w + b over the last axes (arXiv:1607.06450)."""
     flat = _merge_last(input, normalized_shape)
     weight, bias = _flattened(weight), _flattened(bias)
-    return apply(network_ops.layer_norm, flat, weight, bias, eps=eps).reshape(input.shape)
+    y = apply(network_ops.layer_norm, flat, weight, bias, eps=eps)
+    return y if flat is input else y.reshape(input.shape)
 
 
 def rms_norm(
@@ -108,7 +109,8 @@ def rms_norm(
     """x / √(mean(x²) + eps) · w over the last axes (arXiv:1910.07467); eps None: the dtype's."""
     flat = _merge_last(input, normalized_shape)
     eps = float(np.finfo(input.dtype).eps) if eps is None else eps
-    return apply(network_ops.rms_norm, flat, _flattened(weight), eps=eps).reshape(input.shape)
+    y = apply(network_ops.rms_norm, flat, _flattened(weight), eps=eps)
+    return y if flat is input else y.reshape(input.shape)
 
 
 def _merge_last(x: Tensor, shape: Sequence[int]) -> Tensor:
