@@ -16,13 +16,14 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from configurations import keras_python
 from results_document import document
 from weft.cli.bench_train import peak
-from weft.cli.machine import describe
+from weft.cli.machine import describe, usable_processors
 from weft.errors import WeftError
 
 FOLDER = Path(__file__).parent
@@ -50,11 +51,12 @@ def run(name: str, keras: str | None, more: list[str]) -> dict[str, Any]:
     python = keras if name.endswith("keras") else sys.executable
     assert python is not None
     given = ["--keras", python] if name.endswith("keras") else []
-    load = os.getloadavg()[0]
+    before = busy()
     command = [sys.executable, *words, *given, "--json"]
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=FOLDER.parent)
     if ran.returncode:
         raise WeftError(f"{name} ended with code {ran.returncode}; {shown}; see above")
+    all_of_it, mine, possible = (b - a for a, b in zip(before, busy(), strict=True))
     versions = subprocess.run(
         [python, "-c", VERSIONS, *PEERS], stdout=subprocess.PIPE, text=True, check=True
     )
@@ -64,10 +66,22 @@ def run(name: str, keras: str | None, more: list[str]) -> dict[str, Any]:
         "command": shown,
         "machine": machine(),
         "memory_gbs": peak("memory"),
-        "load": round(load, 2),
+        "others": max(0.0, round((all_of_it - mine) / possible, 3)),
         "versions": json.loads(versions.stdout),
         "result": json.loads(ran.stdout),
     }
+
+
+def busy() -> tuple[float, float, float]:
+    """Seconds so far: of work of all processors, of that of this and its children, and possible."""
+    used = os.times()
+    mine = used.user + used.system + used.children_user + used.children_system
+    try:
+        user, nice, system = Path("/proc/stat").read_text(encoding="ascii").split()[1:4]
+    except OSError:  # the system does not say: as if there were nobody else
+        return mine, mine, time.perf_counter() * usable_processors()
+    ticks = int(user) + int(nice) + int(system)
+    return ticks / os.sysconf("SC_CLK_TCK"), mine, time.perf_counter() * usable_processors()
 
 
 def commit() -> str | None:

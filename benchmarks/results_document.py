@@ -19,6 +19,7 @@ token.
 """
 
 Row = dict[str, Any]
+BUSY = 0.05  # share of the processors that others use, from which figures are not to be trusted
 
 
 def document(rows: dict[str, Row]) -> str:
@@ -161,7 +162,8 @@ def kernel_tables(rows: list[Row]) -> list[str]:
 def _origin(row: Row) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(row["versions"].items()))
     commit = f"commit {row['commit']}, " if row["commit"] else ""
-    busy = f" **The machine was busy: load {row['load']}.**" if row["load"] > 0.7 else ""
+    others = f" **Others used {100 * row['others']:.0f} % of the processors meanwhile.**"
+    busy = others if row["others"] > BUSY else ""
     return f"`{row['command']}`: {row['date']}, {commit}{versions}.{busy}\n"
 
 

@@ -62,9 +62,9 @@ exponent between −1, where a step costs the same whatever is in it, and 0.""",
     "vocabulary": """\
 The output layer multiplies by V C weights and the loss reads V logits for each token, the rest does
 not know V: time is a + b V. The arithmetic of both is equal at V = 12 L C + 2 L T: below it the
-exponent is near 0, far above it near 1. The logits are the largest array of a step, so above the
-size of the cache they cost memory traffic besides arithmetic; AdamW and clipping go over the V C
-weights of the table once a step, however few tokens it has.""",
+exponent is near 0, far above it near 1. Last layer and loss go through the rows in chunks, forward
+and backward at once, so all logits are never in memory; AdamW and clipping go over the V C weights
+of the table once a step, however few tokens it has.""",
 }
 
 

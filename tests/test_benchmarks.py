@@ -123,11 +123,11 @@ def side(milliseconds, share=None):
     }  # fmt: skip
 
 
-def compared(load=0.1, commit="abc"):
+def compared(others=0.01, commit="abc"):
     milliseconds = {"weft float32": 4.0, "weft bfloat16": 2.0, "torch float32": 12.0}
     milliseconds["torch bfloat16"] = 7.0
     return {
-        "date": "2026-01-02 03:04 UTC", "commit": commit, "command": "python x", "load": load,
+        "date": "2026-01-02 03:04 UTC", "commit": commit, "command": "python x", "others": others,
         "memory_gbs": 60.0, "versions": {"torch": "2.13"},
         "machine": {
             "processor": "A processor", "processors": 2, "memory_bytes": 24e9, "platform": "P",
@@ -151,8 +151,9 @@ def test_the_results_name_the_fastest_peer_and_the_machine(load):
     assert single in page
     assert "| torch float32 | 12.00 | 10.8–13.2 | 7 | 50 % | 2.0 MB | 3.00 | 6.00 |" in page
     assert "float32 460 GFLOP/s; memory 60 GB/s" in page and "A processor, 2 processors" in page
-    assert "busy" not in page
-    assert "load 3.5" in load("results_document").document({"tiny-torch": compared(load=3.5)})
+    assert "Others used" not in page
+    page = load("results_document").document({"tiny-torch": compared(others=0.35)})
+    assert "Others used 35 % of the processors meanwhile" in page
 
 
 def test_the_results_pair_a_kernel_s_precisions(load):
