@@ -83,6 +83,45 @@ std::tuple<Out, Out, std::optional<Out>> linear_backward(const In& dy, const In&
     return {std::move(dx), std::move(dw), std::move(db)};
 }
 
+void require_same_floats(const char* function, const char* name, const Array& a, const char* like,
+                         const Array& b) {
+    require_floats(a);
+    require_same_shape(function, like, b, name, a);
+    if (a.dtype != b.dtype) throw Unsupported();
+}
+
+std::tuple<Out, Out> linear_swiglu_forward(const In& x, const In& w, const std::optional<In>& b,
+                                           const In& gate) {
+    require_floats(x.array, w.array, gate.array);
+    require_linear("linear_swiglu_forward", x, w);
+    require_bias("linear_swiglu_forward", w, b);
+    Out up = allocate(x->dtype, {x->shape[0], w->shape[0]});
+    require_same_floats("linear_swiglu_forward", "gate", gate, "up", up);
+    Out y = like(up);
+    run(y.array.size * 8,
+        [&] { kernels().linear_swiglu_forward(x, w, absent_or(b), gate, up, y); });
+    return {std::move(up), std::move(y)};
+}
+
+std::tuple<Out, Out, Out, std::optional<Out>> linear_swiglu_backward(const In& dy, const In& x,
+                                                                     const In& w, bool bias,
+                                                                     const In& gate, const In& up) {
+    require_floats(dy.array, x.array, w.array);
+    require_linear("linear_swiglu_backward", x, w);
+    if (dy->dims != 2 || dy->shape[0] != x->shape[0] || dy->shape[1] != w->shape[0])
+        fail_shapes("linear_swiglu_backward", "dy", dy, "w", w);
+    require_same_floats("linear_swiglu_backward", "gate", gate, "x", x);
+    require_same_floats("linear_swiglu_backward", "up", up, "x", x);
+    Out dgate = like(x), dup = like(x), dw = like(w, Dtype::f32);
+    std::optional<Out> db;
+    if (bias) db = allocate(Dtype::f32, {w->shape[0]});
+    run(dup.array.size * 8 + dw.array.size * 8, [&] {
+        kernels().linear_swiglu_backward(dy, x, w, gate, up, dgate, dup, dw,
+                                         db ? db->array : Array{});
+    });
+    return {std::move(dgate), std::move(dup), std::move(dw), std::move(db)};
+}
+
 } // namespace
 
 void bind_matmul(nb::module_& m) {
@@ -90,6 +129,9 @@ void bind_matmul(nb::module_& m) {
     def(m, "linear_forward", &linear_forward, "x"_a, "w"_a, "b"_a.none(), "residual"_a = nb::none(),
         "p"_a = 0.0, "key"_a = 0);
     def(m, "linear_gelu_forward", &linear_gelu_forward, "x"_a, "w"_a, "b"_a.none(), "tanh"_a);
+    def(m, "linear_swiglu_forward", &linear_swiglu_forward, "x"_a, "w"_a, "b"_a.none(), "gate"_a);
+    def(m, "linear_swiglu_backward", &linear_swiglu_backward, "dy"_a, "x"_a, "w"_a, "bias"_a,
+        "gate"_a, "up"_a);
     def(m, "linear_backward", &linear_backward, "dy"_a, "x"_a, "w"_a, "bias"_a,
         "pre"_a = nb::none(), "tanh"_a = true);
 }

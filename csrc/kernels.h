@@ -29,6 +29,11 @@
                                 const Array& y)) \
     KERNEL(linear_gelu_forward, void(const Array& x, const Array& w, const Array& b, bool tanh, \
                                      const Array& pre, const Array& y)) \
+    KERNEL(linear_swiglu_forward, void(const Array& x, const Array& w, const Array& b, \
+                                       const Array& gate, const Array& up, const Array& y)) \
+    KERNEL(linear_swiglu_backward, void(const Array& dy, const Array& x, const Array& w, \
+                                        const Array& gate, const Array& up, const Array& dgate, \
+                                        const Array& dup, const Array& dw, const Array& db)) \
     KERNEL(linear_backward, void(const Array& dy, const Array& x, const Array& w, \
                                  const Array& pre, bool tanh, const Array& dx, const Array& dw, \
                                  const Array& db)) \

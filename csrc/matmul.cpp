@@ -147,24 +147,55 @@ void linear_gelu_forward(const Array& x, const Array& w, const Array& b, bool ta
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
     Epilogue epilogue;
     epilogue.bias = b, epilogue.pre = pre, epilogue.columns = M;
-    epilogue.gelu = Epilogue::Gelu::forward, epilogue.tanh = tanh;
+    epilogue.activation = Epilogue::Activation::gelu, epilogue.tanh = tanh;
     product(operand(x, false), operand(w, false, 0, x.dtype == Dtype::bf16), N, M, K, y, 0,
             epilogue);
 }
 
-void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& pre, bool tanh,
-                     const Array& dx, const Array& dw, const Array& db) {
+void linear_swiglu_forward(const Array& x, const Array& w, const Array& b, const Array& gate,
+                           const Array& up, const Array& y) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
-    Epilogue slope;
-    slope.gelu = pre.data ? Epilogue::Gelu::backward : Epilogue::Gelu::none;
-    slope.pre = pre, slope.tanh = tanh, slope.columns = K;
-    product(operand(dy, false), operand(w, true, 0, x.dtype == Dtype::bf16), N, K, M, dx, 0, slope);
+    Epilogue epilogue;
+    epilogue.bias = b, epilogue.gate = gate, epilogue.pre = up, epilogue.columns = M;
+    epilogue.activation = Epilogue::Activation::swiglu;
+    product(operand(x, false), operand(w, false, 0, x.dtype == Dtype::bf16), N, M, K, y, 0,
+            epilogue);
+}
+
+namespace {
+
+// dx goes through the epilogue.
+void backward(const Array& dy, const Array& x, const Array& w, const Epilogue& epilogue,
+              const Array& dx, const Array& dw, const Array& db) {
+    const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
+    product(operand(dy, false), operand(w, true, 0, x.dtype == Dtype::bf16), N, K, M, dx, 0,
+            epilogue);
     product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Epilogue{});
     if (!db.data) return;
     if (dy.dtype == Dtype::bf16)
         column_sums(data<bf16>(dy), N, M, data<float>(db));
     else
         column_sums(data<float>(dy), N, M, data<float>(db));
+}
+
+} // namespace
+
+void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& pre, bool tanh,
+                     const Array& dx, const Array& dw, const Array& db) {
+    Epilogue epilogue;
+    if (pre.data) epilogue.activation = Epilogue::Activation::gelu_gradient;
+    epilogue.pre = pre, epilogue.tanh = tanh, epilogue.columns = axis(x, 1);
+    backward(dy, x, w, epilogue, dx, dw, db);
+}
+
+void linear_swiglu_backward(const Array& dy, const Array& x, const Array& w, const Array& gate,
+                            const Array& up, const Array& dgate, const Array& dup, const Array& dw,
+                            const Array& db) {
+    Epilogue epilogue;
+    epilogue.activation = Epilogue::Activation::swiglu_gradient;
+    epilogue.gate = gate, epilogue.pre = up, epilogue.dgate = dgate;
+    epilogue.columns = axis(x, 1);
+    backward(dy, x, w, epilogue, dup, dw, db);
 }
 
 namespace {

@@ -49,37 +49,36 @@ inline void store_columns(T* to, const vf (&x)[VECTORS], int64_t n, bool past_ca
     for (int j = 0; j < VECTORS; j++) store_some(to + j * LANES, x[j], n - j * LANES);
 }
 
-// y = residual + dropout(sum + bias), or gelu(sum + bias), or sum * gelu'(pre): what is absent is
-// left out. `pre`, `residual` and the mask have the shape of the output.
+// y = residual + dropout(activation(sum + bias)); what is absent is left out. `pre`, `gate`,
+// `dgate`, `residual` and the mask have the shape of the output.
 struct Epilogue {
-    enum class Gelu { none, forward, backward };
+    enum class Activation {
+        none,
+        gelu,            // pre = sum; gelu(pre)
+        gelu_gradient,   // sum * gelu'(pre)
+        swiglu,          // pre = sum; silu(gate) * pre
+        swiglu_gradient, // dgate = sum * pre * silu'(gate); sum * silu(gate)
+    };
 
     Array bias; // (columns,)
-    Gelu gelu = Gelu::none;
-    bool tanh = true;   // the approximation of GPT-2
-    Array pre;          // what went into gelu: written by forward, read by backward
-    double dropout = 0; // probability
+    Activation activation = Activation::none;
+    bool tanh = true;       // GELU's approximation of GPT-2
+    Array pre, gate, dgate; // pre is written by an activation and read by its gradient
+    double dropout = 0;     // probability
     uint64_t key = 0;
     Array residual;
     int64_t columns = 0; // of the output
 
     bool plain() const {
-        return !bias.data && gelu == Gelu::none && !residual.data && dropout == 0;
+        return !bias.data && activation == Activation::none && !residual.data && dropout == 0;
     }
 
     // sums[j] are columns `column` + j LANES... of a row; the first n exist.
     void operator()(vf (&sums)[VECTORS], int64_t row, int64_t column, int64_t n) const {
         const int64_t at = row * columns + column;
-        for (int j = 0; j < VECTORS && n > j * LANES; j++) {
-            const int64_t some = n - j * LANES;
-            if (bias.data) sums[j] = sums[j] + read(bias, column + j * LANES, some);
-            if (gelu == Gelu::backward)
-                sums[j] = sums[j] * gelu_slope(read(pre, at + j * LANES, some), tanh);
-        }
-        if (gelu == Gelu::forward) {
-            write(pre, at, sums, n);
-            for (int j = 0; j < VECTORS; j++) sums[j] = WEFT_ISA::gelu(sums[j], tanh);
-        }
+        for (int j = 0; j < VECTORS && n > j * LANES && bias.data; j++)
+            sums[j] = sums[j] + read(bias, column + j * LANES, n - j * LANES);
+        if (activation != Activation::none) activate(sums, at, n);
         if (dropout > 0) drop(sums, at, least(n, NR));
         for (int j = 0; j < VECTORS && n > j * LANES && residual.data; j++)
             sums[j] = sums[j] + read(residual, at + j * LANES, n - j * LANES);
@@ -88,19 +87,54 @@ struct Epilogue {
     // Fetch what rows [row, row + rows) will be combined with: it lies a whole row apart in memory,
     // and would be waited for line by line.
     void prefetch(int64_t row, int64_t rows, int64_t column) const {
-        const Array* read[] = {&residual, gelu == Gelu::backward ? &pre : &residual};
-        for (const Array* a : read) {
-            if (!a->data) continue;
-            const int64_t item = dtype_bytes(a->dtype);
-            const char* p = static_cast<const char*>(a->data) + (row * columns + column) * item;
-            for (int64_t i = 0; i < rows; i++, p += columns * item) {
-                __builtin_prefetch(p);
-                __builtin_prefetch(p + NR * item - 1);
-            }
-        }
+        if (residual.data) prefetch(residual, row, rows, column);
+        if (gate.data) prefetch(gate, row, rows, column);
+        if (activation == Activation::gelu_gradient || activation == Activation::swiglu_gradient)
+            prefetch(pre, row, rows, column);
     }
 
   private:
+    void prefetch(const Array& a, int64_t row, int64_t rows, int64_t column) const {
+        const int64_t item = dtype_bytes(a.dtype);
+        const char* p = static_cast<const char*>(a.data) + (row * columns + column) * item;
+        for (int64_t i = 0; i < rows; i++, p += columns * item) {
+            __builtin_prefetch(p);
+            __builtin_prefetch(p + NR * item - 1);
+        }
+    }
+
+    void activate(vf (&sums)[VECTORS], int64_t at, int64_t n) const {
+        if (activation == Activation::gelu || activation == Activation::swiglu)
+            write(pre, at, sums, n);
+        vf gradients[VECTORS] = {};
+        for (int j = 0; j < VECTORS && n > j * LANES; j++) {
+            const int64_t here = at + j * LANES, some = n - j * LANES;
+            vf& x = sums[j];
+            switch (activation) {
+            case Activation::none:
+                break;
+            case Activation::gelu:
+                x = gelu(x, tanh);
+                break;
+            case Activation::gelu_gradient:
+                x = x * gelu_slope(read(pre, here, some), tanh);
+                break;
+            case Activation::swiglu: {
+                const vf g = read(gate, here, some);
+                x = g * sigmoid(g) * x;
+                break;
+            }
+            case Activation::swiglu_gradient: {
+                const vf g = read(gate, here, some);
+                gradients[j] = x * read(pre, here, some) * silu_slope(g);
+                x = x * g * sigmoid(g);
+                break;
+            }
+            }
+        }
+        if (activation == Activation::swiglu_gradient) write(dgate, at, gradients, n);
+    }
+
     static vf read(const Array& a, int64_t at, int64_t n) {
         if (a.dtype == Dtype::bf16) return load_some(data<const bf16>(a) + at, n);
         return load_some(data<const float>(a) + at, n);

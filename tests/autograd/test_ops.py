@@ -131,6 +131,12 @@ GRADCHECKED = {
         ),
         (2, 3, 4), (7, 4), (7,), (4, 7), (4,), (2, 3, 4),
     ),
+    "gated_feed_forward": (
+        lambda x, gate, c, up, a, down, b, r: F.gated_feed_forward(
+            x, (gate, c), (up, a), (down, b), r, 0.3, generator=weft.random.Generator(5)
+        ),
+        (2, 3, 4), (7, 4), (7,), (7, 4), (7,), (4, 7), (4,), (2, 3, 4),
+    ),
     "feed_forward bare": (
         lambda x, up, down: F.feed_forward(x, (up, None), (down, None), approximate="none"),
         (3, 4), (7, 4), (4, 7),

@@ -57,6 +57,26 @@ def linear_gelu_forward(x: Array, w: Array, b: Array | None, tanh: bool) -> tupl
     return error, STEEPEST * error + gelu_forward(pre, tanh)
 
 
+def linear_swiglu_forward(x: Array, w: Array, b: Array | None, gate: Array) -> tuple[Array, Array]:
+    error = linear_forward(x, w, b)
+    _, y = reference.linear_swiglu_forward(x, w, b, gate)
+    return error, np.abs(reference.silu_forward(gate)) * error + 9 * np.abs(y)
+
+
+def linear_swiglu_backward(
+    dy: Array, x: Array, w: Array, bias: bool, gate: Array, up: Array
+) -> tuple[Array, ...]:
+    error, dw, db = linear_backward(dy, x, w, bias)
+    steep = np.abs(reference.silu_backward(np.ones_like(gate), gate))
+    dgate, dup = swiglu_backward(dy @ w, gate, up)
+    return (
+        error * np.abs(up) * steep + dgate,
+        error * np.abs(reference.silu_forward(gate)) + dup,
+        dw,
+        db,
+    )
+
+
 def linear_backward(
     dy: Array, x: Array, w: Array, bias: bool, pre: Array | None = None, tanh: bool = True
 ) -> tuple[Array, ...]:

@@ -316,6 +316,18 @@ def gelu_inputs(axis: int, backward: bool, tanh: bool) -> Any:
     return inputs
 
 
+def swiglu_inputs(axis: int, backward: bool) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        N, M, K = layer_sizes(axis, i)
+        if not backward:
+            return i.normal(N, K), i.weight(M, K), i.weight(M), i.normal(N, M)
+        gate, up = i.normal(N, K), i.normal(N, K)
+        x = i.result(reference.swiglu_forward, gate, up)
+        return i.normal(N, M), x, i.weight(M, K), True, gate, up
+
+    return inputs
+
+
 def weight_rounded(index: int) -> Any:
     """A float32 weight that meets bfloat16 is rounded first: exactly so, by definition."""
 
@@ -358,6 +370,16 @@ PRODUCTS = (
         Twin("linear_backward", f"gelu-{'NMK'[axis]}-{tanh}", gelu_inputs(axis, True, tanh),
              bounds.linear_backward, more_first, evaluated=weight_rounded(2))
         for axis, tanh in ((0, True), (2, True), (2, False), (1, True))
+    ]
+    + [
+        Twin("linear_swiglu_forward", "NMK"[axis], swiglu_inputs(axis, False),
+             bounds.linear_swiglu_forward, more_first, evaluated=weight_rounded(1))
+        for axis in range(3)
+    ]
+    + [
+        Twin("linear_swiglu_backward", "NMK"[axis], swiglu_inputs(axis, True),
+             bounds.linear_swiglu_backward, more_first, evaluated=weight_rounded(2))
+        for axis in range(3)
     ]
 )  # fmt: skip
 

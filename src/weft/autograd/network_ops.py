@@ -56,6 +56,37 @@ def feed_forward(
     return y.reshape(*x.shape[:-1], down.shape[0]), backward
 
 
+def gated_feed_forward(
+    x: Array,
+    gate: Array,
+    gate_bias: Array | None,
+    up: Array,
+    up_bias: Array | None,
+    down: Array,
+    down_bias: Array | None,
+    residual: Array | None,
+    p: float,
+    key: int,
+) -> Result:
+    """residual + dropout(down(silu(gate(x)) · up(x))): shapes as in feed_forward."""
+    rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, C)
+    g = active.linear_forward(rows, gate, gate_bias)  # (N, M)
+    u, inner = active.linear_swiglu_forward(rows, up, up_bias, g)
+    y = active.linear_forward(inner, down, down_bias, flat_rows(residual), p, key)
+
+    def backward(dy: Array) -> tuple[Array | None, ...]:
+        d = before_dropout(dy.reshape(y.shape), p, key, rows.dtype)
+        dg, du, ddown, ddown_bias = active.linear_swiglu_backward(
+            d, inner, down, down_bias is not None, g, u
+        )
+        dx, dgate, dgate_bias = active.linear_backward(dg, rows, gate, gate_bias is not None)
+        more, dup, dup_bias = active.linear_backward(du, rows, up, up_bias is not None)
+        dx = cast_array(active.add(dx, more).reshape(x.shape), x.dtype)
+        return dx, dgate, dgate_bias, dup, dup_bias, ddown, ddown_bias, dy
+
+    return y.reshape(*x.shape[:-1], down.shape[0]), backward
+
+
 def flat_rows(x: Array | None) -> Array | None:
     return None if x is None else x.reshape(-1, x.shape[-1])
 

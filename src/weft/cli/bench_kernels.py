@@ -161,12 +161,18 @@ def _linear_cases(normal: Callable[..., Array]) -> Iterator[Case]:
         wide = normal(N, 4 * C)
         return normal(N, C), wide, weights(C, 4 * C)[0], True, wide, True
 
+    def gated_backward() -> Arguments:
+        dy, x, gate, up = (normal(N, width) for width in (C, 4 * C, 4 * C, 4 * C))
+        return dy, x, weights(C, 4 * C)[0], True, gate, up
+
     flop, size, back = 2.0 * N * C * 4 * C, f"{N} x {C} x {4 * C}", f"{N} x {4 * C} x {C}"
     yield Case(active.linear_forward, up, flop, size)
     yield Case(active.linear_forward, down, flop, f"{back}, dropout, residual")
     yield Case(active.linear_gelu_forward, lambda: (*up(), True), flop, size)
+    yield Case(active.linear_swiglu_forward, lambda: (*up(), normal(N, 4 * C)), flop, size)
     yield Case(active.linear_backward, up_backward, 2 * flop, size)
     yield Case(active.linear_backward, down_backward, 2 * flop, f"{back}, through GELU")
+    yield Case(active.linear_swiglu_backward, gated_backward, 2 * flop, back)
     one = f"1 x {C} x {4 * C}"
     yield Case(active.linear_forward, lambda: (normal(1, C), *weights()), size=one)
 

@@ -84,10 +84,11 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
         """residual + the MLP of x: (B, T, C)."""
         dropout = self.dropout if self.training else 0.0
-        if self.gate is not None:
-            return self.down(F.swiglu(self.gate(x), self.up(x)), residual, dropout)
         up, down = ((layer.weight, layer.bias) for layer in (self.up, self.down))
-        return F.feed_forward(x, up, down, residual, dropout, approximate="tanh")
+        if self.gate is None:
+            return F.feed_forward(x, up, down, residual, dropout, approximate="tanh")
+        gate = (self.gate.weight, self.gate.bias)
+        return F.gated_feed_forward(x, gate, up, down, residual, dropout)
 
 
 class Block(nn.Module):

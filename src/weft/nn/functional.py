@@ -330,6 +330,23 @@ def feed_forward(
     )
 
 
+def gated_feed_forward(
+    input: Tensor,
+    gate: tuple[Tensor, Tensor | None],
+    up: tuple[Tensor, Tensor | None],
+    down: tuple[Tensor, Tensor | None],
+    residual: Tensor | None = None,
+    dropout_p: float = 0.0,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """residual + dropout(down(silu(gate(x)) · up(x))), as one operation: (..., C) -> (..., C)."""
+    key = _key(generator) if dropout_p > 0.0 else 0
+    return apply(
+        network_ops.gated_feed_forward, input, *gate, *up, *down, residual, p=dropout_p, key=key
+    )
+
+
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) · up (arXiv:2002.05202)."""
     return apply(ops.swiglu, gate, up)

@@ -35,6 +35,8 @@ from weft.kernels.reference.matmul import (
     linear_backward,
     linear_forward,
     linear_gelu_forward,
+    linear_swiglu_backward,
+    linear_swiglu_forward,
     matmul,
 )
 from weft.kernels.reference.norm import (
@@ -74,6 +76,8 @@ __all__ = [
     "linear_cross_entropy",
     "linear_forward",
     "linear_gelu_forward",
+    "linear_swiglu_backward",
+    "linear_swiglu_forward",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",

@@ -1,10 +1,15 @@
 """Matrix products, plain and as a linear layer, with what may follow a layer in the same pass:
-GELU, dropout, the addition to the residual stream. csrc/matmul.cpp has the same functions.
+GELU, SwiGLU, dropout, the addition to the residual stream. csrc/matmul.cpp has the same functions.
 """
 
 from __future__ import annotations
 
-from weft.kernels.reference.activation import gelu_backward, gelu_forward
+from weft.kernels.reference.activation import (
+    gelu_backward,
+    gelu_forward,
+    swiglu_backward,
+    swiglu_forward,
+)
 from weft.kernels.reference.dropout import dropout_forward
 from weft.kernels.reference.precision import Array, bfloat16, gradient_dtype, narrow, widen
 
@@ -60,6 +65,23 @@ def linear_backward(
         dx = gelu_backward(dx, widen(pre), tanh)
     dw = narrow(g.T @ widen(x), dtype)
     return narrow(dx, x.dtype), dw, narrow(g.sum(0), dtype) if bias else None
+
+
+def linear_swiglu_forward(x: Array, w: Array, b: Array | None, gate: Array) -> tuple[Array, Array]:
+    """up = x wᵀ + b, which backward needs, and silu(gate) up: -> (N, M) twice, in x's dtype."""
+    up = _linear(x, w, b)
+    return narrow(up, x.dtype), narrow(swiglu_forward(widen(gate), up), x.dtype)
+
+
+def linear_swiglu_backward(
+    dy: Array, x: Array, w: Array, bias: bool, gate: Array, up: Array
+) -> tuple[Array, Array, Array, Array | None]:
+    """As linear_backward where x is silu(gate) up: -> dgate (N, K), dup (N, K), dw, db."""
+    dtype, g = gradient_dtype(x), widen(dy)
+    dgate, dup = swiglu_backward(g @ _weight(w, x), widen(gate), widen(up))
+    dw = narrow(g.T @ widen(x), dtype)
+    db = narrow(g.sum(0), dtype) if bias else None
+    return narrow(dgate, x.dtype), narrow(dup, x.dtype), dw, db
 
 
 def _linear(x: Array, w: Array, b: Array | None) -> Array:
