@@ -213,11 +213,13 @@ def test_python_m_weft_when_the_reader_stops_reading():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_python_m_weft_when_stdout_is_a_full_disk():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_python_m_weft_when_stdout_is_a_full_disk(unbuffered):
     with open("/dev/full", "w") as full:
         ran = subprocess.run(
-            [sys.executable, "-m", "weft", "--version"], stdout=full, stderr=subprocess.PIPE
-        )
+            [sys.executable, "-m", "weft", "--version"], stdout=full, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
     assert ran.returncode == 1
     assert ran.stderr.startswith(b"weft: error: No space left on device; ")
     assert ran.stderr.count(b"\n") == 1

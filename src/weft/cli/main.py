@@ -107,16 +107,23 @@ def main(argv: list[str]) -> int:
     """Run one command line (without the program's name); returns its exit code."""
     options = argv[: argv.index("--")] if "--" in argv else argv
     try:
-        return _dispatch(argv)
+        return _flushed(_dispatch(argv))
     except BrokenPipeError:
         _forget_stdout()  # `weft ... | head`: the reader has seen enough
         return 0
     except (Exception, KeyboardInterrupt) as error:
         try:
-            return failure.report(error, as_json="--json" in options)
+            return _flushed(failure.report(error, as_json="--json" in options))
         except OSError:  # stdout or stderr cannot be written to either
             _forget_stdout()
             return 1
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once all results are out: a full disk shows only when buffers are written."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return code
 
 
 def _dispatch(argv: list[str]) -> int:
