@@ -114,6 +114,11 @@ def linear_cross_entropy(
     )
 
 
+def narrow_linear_cross_entropy(*args: Any) -> tuple[Array, ...]:
+    """With logits and their gradients rounded to bfloat16: 2^-8 in units of 2^-24."""
+    return linear_cross_entropy(*args, rounding=2.0**16)
+
+
 # ---- activations --------------------------------------------------------------------------------
 
 

@@ -394,15 +394,12 @@ def linear_loss_inputs(axis: int) -> Any:
     return inputs
 
 
-BFLOAT16_ROUNDING = 2.0**16  # 2^-8 in units of 2^-24
 LINEAR_LOSSES = [
-    Twin("linear_cross_entropy", "NVK"[axis], linear_loss_inputs(axis), error,
+    Twin("linear_cross_entropy", "NVK"[axis], linear_loss_inputs(axis), bounds.linear_cross_entropy,
          lambda x, w, targets, *rest: (x, w, next_class(targets, len(w)), *rest),
-         evaluated=weight_rounded(1), least=1, dtypes=(dtype,), noticed=noticed)
-    for dtype, noticed, error in (
-        (float32, 0.01, bounds.linear_cross_entropy),
-        (bfloat16, 0.1, lambda *a: bounds.linear_cross_entropy(*a, rounding=BFLOAT16_ROUNDING)),
-    )
+         evaluated=weight_rounded(1), least=1, dtypes=(dtype,), noticed=noticed,
+         narrow_error=bounds.narrow_linear_cross_entropy)
+    for dtype, noticed in ((float32, 0.01), (bfloat16, 0.1))
     for axis in range(3)
 ]  # fmt: skip
 
