@@ -13,8 +13,8 @@ void require_heads(const char* function, const Array& q, const Array& k, const A
     if (k.shape[1] == 0 || (causal && q.shape[1] > k.shape[1]))
         fail(PyExc_ValueError, "%s: %zd queries, %zd keys: a query would see no key", function,
              Py_ssize_t(q.shape[1]), Py_ssize_t(k.shape[1]));
-    // Without queries, any number of heads fits into no memory; without sizes, all scores are 0. The
-    // definition knows both.
+    // Without queries, any number of heads fits into no memory; without sizes, all scores are 0.
+    // The definition knows both.
     if (q.size == 0) throw Unsupported();
 }
 
