@@ -210,3 +210,14 @@ def test_mixed_addition_is_float32():
     (x + y).sum().backward()
     assert (x + y).dtype == weft.float32
     assert x.grad.dtype == weft.bfloat16 and y.grad.dtype == weft.float32
+
+
+def test_the_fused_loss_gives_its_gradients_twice():
+    x = weft.tensor(A, dtype=weft.float32, requires_grad=True)
+    w = weft.tensor(numbers(5, 4), dtype=weft.float32, requires_grad=True)
+    loss = F.linear_cross_entropy(x, w, np.arange(len(A)))
+    loss.backward(retain_graph=True)
+    once = w.grad.numpy().copy()
+    w.grad.zero_()  # the leaf's own memory: it must not be what the tape gives next time
+    loss.backward()
+    np.testing.assert_array_equal(w.grad.numpy(), once)

@@ -181,9 +181,13 @@ def linear_cross_entropy(
     """Σ losses / count of the logits x Wᵀ: (N, K), (V, K), (N) -> (); both gradients at once."""
     rows = in_compute_dtype(x)
     scale = 1.0 / count
-    losses, dx, dw = active.linear_cross_entropy(rows, w, targets, ignore_index, scale)
+    losses, *gradients = active.linear_cross_entropy(rows, w, targets, ignore_index, scale)
 
     def backward(dy: Array) -> tuple[Array | None, ...]:
+        nonlocal gradients
+        if not gradients:  # given away by an earlier pass, with retain_graph
+            _, *gradients = active.linear_cross_entropy(rows, w, targets, ignore_index, scale)
+        (dx, dw), gradients = gradients, []
         if dy != 1:
             return cast_array(dx, x.dtype) * dy, dw * dy, None
         return cast_array(dx, x.dtype), dw, None
