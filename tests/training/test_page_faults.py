@@ -41,7 +41,12 @@ print(json.dumps(faults))
     ],
 )
 def test_no_page_faults(words):
-    """The smallest array of the residual stream, in bfloat16, is 32 pages."""
+    """The smallest array of the residual stream, in bfloat16, is 32 pages.
+
+    An array outside of the kernels' memory costs its pages in *every* step; a thread that first
+    touches its scratch when the machine is busy costs them in one. So the least of the steps
+    decides.
+    """
     if active.native is None:
         pytest.skip("the definitions in NumPy allocate as NumPy does")
     command = [sys.executable, "-c", PROGRAM, *words]
@@ -49,5 +54,5 @@ def test_no_page_faults(words):
         command, env=os.environ | SYSTEM_MEMORY, capture_output=True, text=True, timeout=120
     )
     assert result.returncode == 0, result.stderr
-    faults = sorted(json.loads(result.stdout)[4:])
-    assert faults[len(faults) // 2] < 4, faults
+    faults = json.loads(result.stdout)[4:]
+    assert min(faults) < 4, faults
