@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES: tuple[str, ...] = ("autograd", "checkpoint", "config", "data", "errors", "inference")
-_MODULES += ("kernels", "models", "nn", "optim", "random", "sampling", "schedule", "tokenizers")
-_MODULES += ("training",)
+_MODULES: tuple[str, ...] = ("autograd", "checkpoint", "config", "data", "errors", "formats")
+_MODULES += ("inference", "kernels", "models", "nn", "optim", "random", "sampling", "schedule")
+_MODULES += ("tokenizers", "training")
 _FUNCTIONS = {"load": "weft.inference", "train": "weft.training"}
 
 

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar
 from weft.errors import ConfigError
 
 Arch = Literal["gpt2", "llama", "qwen3"]
+Gelu = Literal["none", "tanh"]  # what PyTorch calls `approximate`
 Schedule = Literal["constant", "linear", "cosine", "wsd"]
 OptimizerName = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -66,10 +67,13 @@ class ModelConfig:
     """Width of the MLP: 4 C for gpt2; otherwise 8/3 C rounded up to a multiple of 64."""
     head_dim: int = DERIVED
     """Size of one head (D): C / H. Only qwen3 may choose another."""
+    gelu: Gelu = "tanh"
+    """GELU of gpt2: the tanh formula, or `none` for the exact one, as models of nanoGPT have it."""
 
     def __post_init__(self) -> None:
         check_types(self)
         _check_choice(self, "arch", Arch)
+        _check_choice(self, "gelu", Gelu)
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             _check_range(self, name, 1, LARGEST_INT)
         self._derive()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -36,3 +37,9 @@ class KeyValueCache:
         keys, values = (t[layer].transpose(0, 2, 1, 3) for t in (self.keys, self.values))
         keys[:, first:end], values[:, first:end] = key.array, value.array
         return Tensor(keys[:, :end]), Tensor(values[:, :end])
+
+    def copy(self) -> KeyValueCache:
+        """A branch: the same tokens, and from here on independent."""
+        branch = copy(self)
+        branch.keys, branch.values = self.keys.copy(), self.values.copy()
+        return branch

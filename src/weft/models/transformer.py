@@ -79,14 +79,14 @@ class FeedForward(nn.Module):
         self.up = nn.Linear(C, inner, bias=config.bias)
         self.down = nn.Linear(inner, C, bias=config.bias)
         self.gate = None if config.arch == "gpt2" else nn.Linear(C, inner, bias=config.bias)
-        self.dropout = config.dropout
+        self.dropout, self.gelu = config.dropout, config.gelu
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
         """residual + the MLP of x: (B, T, C)."""
         dropout = self.dropout if self.training else 0.0
         up, down = ((layer.weight, layer.bias) for layer in (self.up, self.down))
         if self.gate is None:
-            return F.feed_forward(x, up, down, residual, dropout, approximate="tanh")
+            return F.feed_forward(x, up, down, residual, dropout, self.gelu)
         gate = (self.gate.weight, self.gate.bias)
         return F.gated_feed_forward(x, gate, up, down, residual, dropout)
 

@@ -1,0 +1,6 @@
+"""Models of other programs: read as Weft's configuration, weights and tokenizer; and written."""
+
+from weft.formats.model_files import ModelFiles, Weights
+from weft.formats.reading import read_model
+
+__all__ = ["ModelFiles", "Weights", "read_model"]

@@ -1,0 +1,25 @@
+"""From a path to the reader that knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from weft.errors import MalformedFileError
+from weft.formats.model_files import ModelFiles
+
+# (whether the path looks like the format, its reader), asked in this order; a reader is imported
+# when it is called.
+FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = []
+
+
+def read_model(path: str | Path) -> ModelFiles:
+    """Open a model of another program. Raises `MalformedFileError` for what cannot be read."""
+    path = Path(path)
+    for looks_like, read in FORMATS:
+        if looks_like(path):
+            return read(path)
+    raise MalformedFileError(
+        f"not a model that weft can read; {path}; give a run folder, a checkpoint folder, a "
+        "Hugging Face folder, or a file of the formats that weft convert --help names"
+    )
