@@ -24,10 +24,13 @@ class Decoder:
     def __init__(self, model: Any, dtype: Any = None) -> None:
         self.model, self.dtype = model, dtype
 
-    def start(self, length: int | None = None) -> KeyValueCache:
-        """An empty sequence with room for `length` tokens (the whole context)."""
+    def start(self, length: int | None = None, dtype: Any = None) -> KeyValueCache:
+        """An empty sequence with room for `length` tokens (the whole context).
+
+        `dtype` is the precision of its keys and values, as in `GPT.start`.
+        """
         with compute(self.dtype):
-            cache: KeyValueCache = self.model.start(1, length)
+            cache: KeyValueCache = self.model.start(1, length, dtype)
         return cache
 
     def read(

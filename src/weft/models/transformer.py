@@ -133,10 +133,14 @@ class GPT(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def start(self, batch: int, length: int | None = None) -> KeyValueCache:
-        """An empty state for `batch` sequences of up to `length` tokens (the whole context)."""
+    def start(self, batch: int, length: int | None = None, dtype: Any = None) -> KeyValueCache:
+        """An empty state for `batch` sequences of up to `length` tokens (the whole context).
+
+        `dtype` is what keys and values are kept in: float32, bfloat16, or int8 with scales; None
+        for the compute precision.
+        """
         c = self.config
-        dtype = compute_dtype() or self.embedding.weight.dtype
+        dtype = dtype or compute_dtype() or self.embedding.weight.dtype
         length = min(length or c.block_size, c.block_size)
         return KeyValueCache(c.n_layer, batch, c.n_kv_head, length, c.head_dim, dtype)
 
