@@ -46,6 +46,12 @@ from weft.kernels.reference.norm import (
     rms_norm_forward,
 )
 from weft.kernels.reference.optimizer import adam_step, scale_, sgd_step, sum_of_squares
+from weft.kernels.reference.quantize import (
+    dequantize,
+    quantize_int4,
+    quantize_int8,
+    quantize_rows,
+)
 from weft.kernels.reference.rotary import rotary_backward, rotary_forward
 from weft.kernels.reference.softmax import (
     log_softmax_backward,
@@ -64,6 +70,7 @@ __all__ = [
     "cast",
     "cross_entropy_backward",
     "cross_entropy_forward",
+    "dequantize",
     "dropout_backward",
     "dropout_forward",
     "embedding_backward",
@@ -83,6 +90,9 @@ __all__ = [
     "matmul",
     "mul",
     "philox",
+    "quantize_int4",
+    "quantize_int8",
+    "quantize_rows",
     "relu_backward",
     "relu_forward",
     "rms_norm_backward",
