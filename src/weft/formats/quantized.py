@@ -1,0 +1,168 @@
+"""Matrices kept as small integers: how a checkpoint stores them, and how they are read again.
+
+A quantised matrix `name` is two arrays, `name.q` and `name.scale` (float16, (N, K/32)): blocks of
+32 along a row share a scale (kernels/reference/quantize.py). `q` is int8 (N, K), or for int4 uint8
+(N, K/2): in each block of 32, byte j holds 8 + element j in its low half and 8 + element j + 16 in
+its high half, as llama.cpp's Q4_0 does. Everything else is stored as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from weft.errors import CheckpointError, ConfigError
+from weft.formats.model_files import Array, Weights
+from weft.kernels import active
+
+Quantization = Literal["int8", "int4"]
+BLOCK = 32
+# Read by every token (the output layer) or by few (the embedding), and the most sensitive of all:
+# they stay int8 in an int4 model, as in llama.cpp's.
+ALWAYS_INT8 = ("embedding.weight", "head.weight")
+
+
+@dataclass(frozen=True)
+class QuantizedMatrix:
+    """One matrix (N, K) as integers; the arrays may be read-only views of a mapped file."""
+
+    q: Array
+    """int8 (N, K), or uint8 (N, K/2): two of four bits in a byte."""
+    scale: Array
+    """float16 (N, K/32)."""
+
+    @property
+    def bits(self) -> Literal[4, 8]:
+        """Bits of an integer."""
+        return 8 if self.q.dtype == np.int8 else 4
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, K), of the matrix."""
+        return self.scale.shape[0], self.scale.shape[1] * BLOCK
+
+    def integers(self) -> Array:
+        """int8 (N, K)."""
+        return self.q if self.bits == 8 else unpack_int4(self.q)
+
+    def dequantize(self) -> Array:
+        """float32 (N, K)."""
+        return active.dequantize(self.integers(), self.scale)
+
+
+class QuantizedWeights(Weights):
+    """`Weights` of which some are kept as integers: `weights[name]` is float32, computed on access.
+
+    `weights.quantized(name)` gives the integers themselves, for a decoder that multiplies by them.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Callable[[], Array]],
+        quantized: Mapping[str, Callable[[], QuantizedMatrix]],
+    ) -> None:
+        super().__init__({**tensors, **{name: partial(_whole, m) for name, m in quantized.items()}})
+        self._quantized = dict(quantized)
+
+    def quantized(self, name: str) -> QuantizedMatrix | None:
+        """The matrix as integers; None for what is not quantised."""
+        matrix = self._quantized.get(name)
+        return None if matrix is None else matrix()
+
+
+def _whole(matrix: Callable[[], QuantizedMatrix]) -> Array:
+    return matrix().dequantize()
+
+
+def quantize_weights(weights: Mapping[str, Array], kind: Quantization) -> dict[str, Array]:
+    """Weft's names -> the arrays of a quantised checkpoint's model.safetensors.
+
+    Quantised are the matrices (linear layers, embedding, output layer) with rows of a multiple of
+    32; norms, biases and positions stay, and so does what is quantised already. Raises
+    `ConfigError` for weights that are not finite.
+    """
+    if kind not in ("int8", "int4"):
+        raise ConfigError(f"unknown quantization {kind!r}; quantize; choose int8 or int4")
+    arrays: dict[str, Array] = {}
+    for name, array in weights.items():
+        matrix = weights.quantized(name) if isinstance(weights, QuantizedWeights) else None
+        if matrix is None and is_quantizable(name, array):
+            matrix = quantize_matrix(name, array, kind)
+        if matrix is None:
+            arrays[name] = array
+        else:
+            arrays[f"{name}.q"], arrays[f"{name}.scale"] = matrix.q, matrix.scale
+    return arrays
+
+
+def is_quantizable(name: str, array: Array) -> bool:
+    """Whether this parameter is a matrix that decoding multiplies by, of whole blocks."""
+    return array.ndim == 2 and name != "position.weight" and array.shape[1] % BLOCK == 0
+
+
+def quantize_matrix(name: str, array: Array, kind: Quantization) -> QuantizedMatrix:
+    """One matrix (N, K) of any float type, as `quantize_weights` does it."""
+    try:
+        if kind == "int8" or name in ALWAYS_INT8:
+            return QuantizedMatrix(*active.quantize_int8(array))
+        q, scale = active.quantize_int4(array, search=True)
+    except ValueError as error:
+        raise ConfigError(
+            f"{error}; {name}; repair the model: weft info shows its weights"
+        ) from None
+    return QuantizedMatrix(pack_int4(q), scale)
+
+
+def read_quantized(arrays: Mapping[str, Array], where: str) -> Weights:
+    """What a checkpoint's model.safetensors holds -> `Weights`, `QuantizedWeights` where some are.
+
+    Raises `CheckpointError` for integers and scales that do not belong together.
+    """
+    names = [name.removesuffix(".q") for name in arrays if name.endswith(".q")]
+    matrices = {name: _matrix(arrays, name, where) for name in names}
+    rest = set(arrays) - {f"{name}{part}" for name in names for part in (".q", ".scale")}
+    twice = sorted(rest & set(names)) + sorted(n for n in rest if n.endswith(".scale"))
+    if twice:
+        raise _damaged(f"{twice[0][:80]!r} does not belong to a quantised matrix", where)
+    plain = {name: partial(arrays.__getitem__, name) for name in arrays if name in rest}
+    if not matrices:
+        return Weights(plain)
+    return QuantizedWeights(plain, {n: partial(matrices.__getitem__, n) for n in names})
+
+
+def is_quantized(names: Iterable[str]) -> bool:
+    """Whether a checkpoint with arrays of these names is a quantised one."""
+    return any(name.endswith(".q") for name in names)
+
+
+def _matrix(arrays: Mapping[str, Array], name: str, where: str) -> QuantizedMatrix:
+    q, scale = arrays[f"{name}.q"], arrays.get(f"{name}.scale")
+    if scale is None or scale.dtype != np.float16 or scale.ndim != 2:
+        raise _damaged(f"{name[:80]!r} has no scales of type F16", where)
+    width = {np.dtype(np.int8): BLOCK, np.dtype(np.uint8): BLOCK // 2}.get(q.dtype)
+    if width is None or q.shape != (scale.shape[0], scale.shape[1] * width):
+        raise _damaged(f"the integers of {name[:80]!r} do not fit its scales", where)
+    return QuantizedMatrix(q, scale)
+
+
+def _damaged(what: str, where: str) -> CheckpointError:
+    return CheckpointError(f"{what}; {where}; the file is damaged: use another checkpoint")
+
+
+def pack_int4(q: Array) -> Array:
+    """int8 in -8..7 (N, K) -> uint8 (N, K/2)."""
+    blocks = (q + np.int8(8)).view(np.uint8).reshape(len(q), -1, 2, BLOCK // 2)
+    packed: Array = blocks[:, :, 0] | blocks[:, :, 1] << np.uint8(4)  # (N, K/32, 16)
+    return packed.reshape(len(q), -1)
+
+
+def unpack_int4(packed: Array) -> Array:
+    """uint8 (N, K/2) -> int8 in -8..7 (N, K)."""
+    blocks = packed.reshape(len(packed), -1, BLOCK // 2)  # (N, K/32, 16)
+    halves = np.stack([blocks & np.uint8(15), blocks >> np.uint8(4)], axis=2)
+    integers: Array = halves.view(np.int8) - np.int8(8)  # (N, K/32, 2, 16)
+    return integers.reshape(len(packed), -1)
