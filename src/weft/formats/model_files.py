@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from weft.config import ModelConfig
+from weft.errors import MalformedFileError
 
 Array = NDArray[Any]
 
@@ -22,13 +24,23 @@ class Weights(Mapping[str, Array]):
     """Weft's parameter names (those of `GPT.state_dict()`) -> arrays, each computed on access.
 
     Linear weights are (out, in). Arrays are float32, bfloat16 or float16, as stored; they may be
-    read-only views of the mapped file, and not contiguous.
+    read-only views of the mapped file, and not contiguous. With `where`, the file's name, an array
+    with a NaN or an infinity is a `MalformedFileError`; `unchecked` spares that pass.
     """
 
-    def __init__(self, tensors: Mapping[str, Callable[[], Array]]) -> None:
-        self._tensors = dict(tensors)
+    def __init__(self, tensors: Mapping[str, Callable[[], Array]], where: str = "") -> None:
+        self._tensors, self._where = dict(tensors), where
 
     def __getitem__(self, name: str) -> Array:
+        array = self._tensors[name]()
+        if self._where and not is_finite(array):
+            raise MalformedFileError(
+                f"a weight is NaN or infinite: {name}; {self._where}; get an intact copy"
+            )
+        return array
+
+    def unchecked(self, name: str) -> Array:
+        """The array, whatever is in it."""
         return self._tensors[name]()
 
     def __iter__(self) -> Iterator[str]:
@@ -36,6 +48,24 @@ class Weights(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._tensors)
+
+
+def is_finite(array: Array) -> bool:
+    """Whether no entry is NaN or infinite; one pass, a small piece of memory at a time."""
+    if array.ndim == 2 and array.flags.f_contiguous:
+        array = array.T
+    integer, exponent = _EXPONENTS[array.dtype.name]
+    flat = array.reshape(-1).view(integer)
+    pieces = (flat[i : i + _PIECE] for i in range(0, flat.size, _PIECE))
+    return all((piece & exponent).max() != exponent for piece in pieces)
+
+
+_PIECE = 1 << 17  # entries that fit into the second-level cache
+_EXPONENTS: dict[str, tuple[Any, Any]] = {  # the bits that are all set in NaN and infinity
+    "float32": (np.uint32, np.uint32(0x7F800000)),
+    "bfloat16": (np.uint16, np.uint16(0x7F80)),
+    "float16": (np.uint16, np.uint16(0x7C00)),
+}
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ The prompt is text, never control tokens: what spells a special token is encoded
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
+
+from numpy.typing import NDArray
 
 from weft.config import ModelConfig
 from weft.errors import ConfigError
@@ -20,17 +21,72 @@ from weft.sampling import Sampling
 LARGEST_SEED = 2**32 - 1  # the generator takes 32 bits; a larger seed would repeat another's text
 
 
-@dataclass
 class LoadedModel:
-    """What `weft.load` returns. `dtype` is the compute precision, None for the weights' own."""
+    """What `weft.load` returns: weights and tokenizer, and the model, built when first asked for.
 
-    model: Any
-    tokenizer: Any
-    config: ModelConfig
-    path: Path
-    step: int
-    dtype: Any = None
-    state: dict[str, Any] = field(default_factory=dict)
+    `dtype` is the compute precision, None for the weights' own; `step` and `state` are those of
+    the checkpoint (0 and empty for a model of another program); `notes` what the user must know.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        config: ModelConfig,
+        path: Path,
+        step: int = 0,
+        dtype: Any = None,
+        state: dict[str, Any] | None = None,
+        *,
+        weights: Mapping[str, NDArray[Any]] | None = None,
+        build: Callable[[], Any] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """`model` may be None where `weights` are given, and `build` that makes it of them."""
+        self._model, self._tokenizer, self._weights, self._build = model, tokenizer, weights, build
+        self.config, self.path, self.step, self.dtype = config, path, step, dtype
+        self.state, self.notes = state or {}, tuple(notes)
+
+    @property
+    def model(self) -> Any:
+        """The `GPT` in evaluation mode, with weights of its own."""
+        if self._model is None and self._build is not None:
+            self._model = self._build()
+        return self._model
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        self._model, self._weights = model, None
+
+    @property
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Name (of `model.state_dict()`) -> array, as stored: computed on access and not kept.
+
+        Read-only views of the mapped file where that is possible; perhaps not contiguous.
+        """
+        if self._weights is not None:
+            return self._weights
+        return {name: parameter.array for name, parameter in self._model.named_parameters()}
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether text can go in and out; a model of another program may come without."""
+        return self._tokenizer is not None
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer. Raises `ConfigError` if there is none."""
+        if self._tokenizer is None:
+            reason = next((note for note in self.notes if "tokenizer" in note), "no tokenizer")
+            raise ConfigError(
+                f"the model cannot read text: {reason}; {self.path}; give it one with weft convert "
+                "SRC DST --tokenizer PATH"
+            )
+        return self._tokenizer
+
+    @tokenizer.setter
+    def tokenizer(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
 
     @overload
     def generate(self, prompt: str = "", *, samples: None = None, **options: Any) -> str: ...
