@@ -5,20 +5,24 @@ The prompt is text, never control tokens: what spells a special token is encoded
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 from numpy.typing import NDArray
 
 from weft.config import ModelConfig
 from weft.errors import ConfigError
+from weft.inference.batch import Batch
+from weft.inference.decoder import Decoder
+from weft.inference.options import TextOptions, read_options
 from weft.inference.stopping import StopFilter
-from weft.inference.tokens import Continuation, FinishReason, Overflow
+from weft.inference.text import Generation
+from weft.inference.tokens import Continuation, Tokens
 from weft.random import Generator
 from weft.sampling import Sampling
 
-LARGEST_SEED = 2**32 - 1  # the generator takes 32 bits; a larger seed would repeat another's text
+BATCH_SIZE = 16
 
 
 class LoadedModel:
@@ -46,6 +50,7 @@ class LoadedModel:
         self._model, self._tokenizer, self._weights, self._build = model, tokenizer, weights, build
         self.config, self.path, self.step, self.dtype = config, path, step, dtype
         self.state, self.notes = state or {}, tuple(notes)
+        self._decoder: Decoder | None = None
 
     @property
     def model(self) -> Any:
@@ -56,7 +61,7 @@ class LoadedModel:
 
     @model.setter
     def model(self, model: Any) -> None:
-        self._model, self._weights = model, None
+        self._model, self._weights, self._decoder = model, None, None
 
     @property
     def weights(self) -> Mapping[str, NDArray[Any]]:
@@ -88,6 +93,17 @@ class LoadedModel:
     def tokenizer(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
+    @property
+    def decoder(self) -> Decoder:
+        """What reads tokens with this model; made once."""
+        if self._decoder is None:
+            self._decoder = Decoder(self.model, self.dtype)
+        return self._decoder
+
+    @decoder.setter
+    def decoder(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
     @overload
     def generate(self, prompt: str = "", *, samples: None = None, **options: Any) -> str: ...
 
@@ -105,51 +121,61 @@ class LoadedModel:
             return "".join(self.stream(prompt, **options))
         if samples < 1:
             raise ConfigError(f"samples = {samples}; generate; give 1 or more")
-        seed = options.pop("seed", 0)
-        return ["".join(self.stream(prompt, seed=seed + i, **options)) for i in range(samples)]
+        return self.generate_batch([prompt] * samples, **options)
 
-    def stream(
-        self,
-        prompt: str = "",
-        *,
-        max_tokens: int = 256,
-        temperature: float = 0.8,
-        top_k: int | None = None,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-        repetition_penalty: float = 1.0,
-        stop: Sequence[str] | str = (),
-        seed: int = 0,
-        truncate: Literal["left"] | None = None,
-        overflow: Overflow = "slide",
-    ) -> Generation:
+    def generate_batch(
+        self, prompts: Sequence[str], *, batch_size: int = BATCH_SIZE, **options: Any
+    ) -> list[str]:
+        """The texts that follow the prompts, computed `batch_size` at a time.
+
+        Text i is what `generate(prompts[i], seed=seed + i)` gives, whatever the others are.
+        """
+        texts: list[list[str]] = [[] for _ in prompts]
+        for i, piece in self.stream_batch(prompts, batch_size=batch_size, **options):
+            texts[i].append(piece)
+        return ["".join(pieces) for pieces in texts]
+
+    def stream_batch(
+        self, prompts: Sequence[str], *, batch_size: int = BATCH_SIZE, **options: Any
+    ) -> Batch:
+        """As `generate_batch`: iterate over (i, piece) as they come; `texts` are the streams."""
+        if batch_size < 1:
+            raise ConfigError(f"batch_size = {batch_size}; generate; give 1 or more")
+        seed = options.pop("seed", 0)
+        texts = [self.stream(p, seed=seed + i, **options) for i, p in enumerate(prompts)]
+        return Batch(self.decoder, texts, batch_size)
+
+    def stream(self, prompt: str = "", **options: Any) -> Generation:
         """Iterate over the pieces of the text that follows `prompt` as they come.
 
-        A piece is whole characters, and never part of a `stop` text. A prompt longer than the
-        context is a `ConfigError`, unless `truncate="left"` drops its start. `overflow` says what
-        happens at the context's end: "slide" goes on with the last half of it, "stop" stops.
-        An empty prompt starts from the end-of-text token, a new line, or the first token.
+        The options are the fields of `TextOptions` and of `weft.sampling.Sampling`. A piece is
+        whole characters, and never part of a `stop` text. A prompt longer than the context is a
+        `ConfigError`, unless `truncate="left"` drops its start. An empty prompt starts from the
+        end-of-text token, a new line, or the first token.
         """
-        if max_tokens < 1:
-            raise ConfigError(f"max_tokens = {max_tokens}; generate; give 1 or more")
-        if not 0 <= seed <= LARGEST_SEED:
-            raise ConfigError(f"seed = {seed}; generate; give 0 to {LARGEST_SEED}")
-        sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty)
-        stops = StopFilter(stop)
+        text, sampling = read_options(options, self.tokenizer)
+        stops = StopFilter(text.stop)
         ids = self.encode_prompt(prompt)
-        kept = self._fit(ids, max_tokens, truncate)
-        tokens = Continuation(
-            self.model,
-            kept,
-            block_size=self.config.block_size,
-            max_tokens=max_tokens,
-            sampling=sampling,
-            generator=Generator(seed),
-            overflow=overflow,
-            end=self.tokenizer.end_of_text,
-            dtype=self.dtype,
-        )
-        return Generation(tokens, self.tokenizer, stops, len(kept), len(ids) - len(kept))
+        kept = self._fit(ids, text.max_tokens, text.truncate)
+        source = self._source(kept, text, sampling)
+        return Generation(source, self.tokenizer, stops, len(kept), len(ids) - len(kept), text.seed)
+
+    def _source(self, prompt: list[int], text: TextOptions, sampling: Sampling) -> Tokens:
+        """Where the ids come from, in the way that the options ask for."""
+        common: dict[str, Any] = {
+            "block_size": self.config.block_size,
+            "max_tokens": text.max_tokens,
+            "sampling": sampling,
+            "end": self.tokenizer.end_of_text,
+            "constraint": None if text.constraint is None else text.constraint.start(),
+        }
+        drawing: dict[str, Any] = {
+            "generator": Generator(text.seed),
+            "overflow": text.overflow,
+            "logprobs": text.logprobs,
+            "trace": text.trace,
+        }
+        return Continuation(self.decoder, prompt, **common, **drawing)
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """The prompt's ids; for an empty one, the token that a text starts with."""
@@ -168,52 +194,6 @@ class LoadedModel:
                 "shorten it, or drop its start with --truncate left"
             )
         return ids[-(T - min(max_tokens, T // 2)) :]  # room for the new tokens: up to half of it
-
-
-class Generation(Iterator[str]):
-    """Pieces of generated text; iterate to compute them.
-
-    `tokens` counts the ids so far, `finish_reason` is None until the end. `truncated` is the number
-    of prompt tokens that were dropped.
-    """
-
-    def __init__(
-        self,
-        continuation: Continuation,
-        tokenizer: Any,
-        stops: StopFilter,
-        prompt_tokens: int,
-        truncated: int,
-    ) -> None:
-        self.prompt_tokens, self.truncated, self.tokens = prompt_tokens, truncated, 0
-        self.finish_reason: FinishReason | None = None
-        self._continuation, self._stops = continuation, stops
-        self._decoder = tokenizer.stream_decoder()
-
-    @property
-    def slid(self) -> int:
-        """How often the window has moved on past the start of the text."""
-        return self._continuation.slid
-
-    def __next__(self) -> str:
-        while self.finish_reason is None:
-            piece = self._next_piece()
-            if piece:
-                return piece
-        raise StopIteration
-
-    def _next_piece(self) -> str:
-        token = next(self._continuation, None)
-        if token is None:
-            self.finish_reason = self._continuation.finish_reason
-            piece = self._stops.push(self._decoder.flush())
-            held = "" if self._stops.stopped else self._stops.flush()
-            return piece + held
-        self.tokens += 1
-        piece = self._stops.push(self._decoder.push(token))
-        if self._stops.stopped:
-            self.finish_reason = "stop"
-        return piece
 
 
 def start_token(tokenizer: Any) -> int:
