@@ -1,0 +1,211 @@
+"""Constrained text is always in its language, and everything in the language can be written."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_model import LETTERS
+
+from weft.errors import ConfigError
+from weft.inference.constraint import Vocabulary, constrain
+from weft.tokenizers import BPETokenizer, CharacterTokenizer
+
+TEXT = 'the cat sat on the mat, "a" {"b": [1, 2, 33]} 2024-01-01 né €5 😀😀 aaa aaaa ab abab\n' * 3
+BPE = BPETokenizer.train([TEXT], 300)
+PADDED = Vocabulary(BPE, BPE.vocab_size + 5)
+ENDLESS = Vocabulary(CharacterTokenizer.train([LETTERS + "é€"], "<unk>"))
+
+
+def write(language, seed, most=60):
+    """What a model of random logits writes: its text, and whether it came to an end."""
+    rng, vocabulary, data = np.random.default_rng(seed), language.vocabulary, b""
+    constraint = language.start()
+    for _ in range(most):
+        if constraint.finished:
+            break
+        logits = rng.standard_normal(vocabulary.size)
+        token = int(np.where(constraint.allowed(), logits, -np.inf).argmax())
+        constraint.advance(token)
+        if token == vocabulary.end:
+            break
+        data += vocabulary.tokens[token]
+    return data, constraint.complete
+
+
+PATTERNS = [
+    "(a|ab)*", "[^a]{2,5}", r"\d{4}-\d\d", r".{0,9}(é|€)?", "(the|a) (cat|mat)s?", r"\w+@\w+\.com",
+    "(😀|€)+[a-z]",
+]  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(PATTERNS), st.integers(0, 2**32 - 1))
+def test_what_is_written_matches_the_pattern(pattern, seed):
+    data, complete = write(constrain(PADDED, regex=pattern), seed)
+    if complete:
+        assert re.fullmatch(pattern, data.decode(), re.ASCII)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["(a|ab)*", "[^a]{2,5}", "x(é|€|Z)[^a-z]", r"(Q|[a-c]\d?)+"]),
+    st.integers(0, 999),
+)
+def test_a_vocabulary_of_some_characters_never_runs_into_a_dead_end(pattern, seed):
+    """Digits, capitals and most of Unicode are not in it: no way through them is opened."""
+    language = constrain(ENDLESS, regex=pattern)
+    data, complete = write(language, seed)
+    text = data.decode()
+    assert re.fullmatch(pattern, text) if complete else len(text) == 60
+
+
+def test_what_is_written_parses():
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 5}, "n": {"type": "integer"}},
+        "required": ["n"],
+    }
+    language, ended = constrain(PADDED, schema=schema), 0
+    for seed in range(30):
+        data, complete = write(language, seed)
+        if complete:
+            ended += 1
+            value = json.loads(data)
+            assert set(value) <= {"name", "n"} and isinstance(value["n"], int)
+            assert len(value.get("name", "")) <= 5
+    assert ended > 20
+
+
+@pytest.mark.parametrize("pattern", ["(a|b|ab){1,3}", "the (cat|mat)|né?", "a{4}b|€"])
+def test_every_way_to_write_every_text_is_open(pattern):
+    """Against all sequences of tokens that can spell a prefix of one of the texts."""
+    alphabet = [t for t in PADDED.tokens if t and all(b in "abthecmné €".encode() for b in t)]
+    texts = _texts(pattern)
+    language = constrain(PADDED, regex=pattern)
+    todo, seen = [(language.start(), b"")], set()
+    while todo:
+        constraint, data = todo.pop()
+        if data in seen:
+            continue
+        seen.add(data)
+        allowed = constraint.allowed()
+        expected = {t for t in alphabet if any(x.startswith(data + t) for x in texts)}
+        assert {PADDED.tokens[i] for i in np.flatnonzero(allowed) if i != PADDED.end} == expected
+        assert allowed[PADDED.end] == constraint.complete == (data in texts)
+        for token in np.flatnonzero(allowed):
+            if token != PADDED.end:
+                branch = constraint.copy()
+                branch.advance(int(token))
+                todo.append((branch, data + PADDED.tokens[token]))
+    assert texts <= seen
+
+
+def _texts(pattern):
+    words = ["a", "b", "ab", "the cat", "the mat", "n", "né", "aaaab", "€"]
+    together = {x + y + z for x in ["", *words[:3]] for y in ["", *words[:3]] for z in words}
+    return {t.encode() for t in together if re.fullmatch(pattern, t)}
+
+
+def test_choices_come_whole_and_end():
+    language = constrain(PADDED, choices=["cat", "category", "né"])
+    written = {write(language, seed) for seed in range(40)}
+    assert written == {(b"cat", True), (b"category", True), ("né".encode(), True)}
+    constraint = language.start()
+    for token in BPE.encode("cat"):
+        constraint.advance(token)
+    assert constraint.complete and not constraint.finished  # "category" may still come
+    constraint.advance(PADDED.end)
+    assert constraint.finished and constraint.complete and not constraint.allowed().any()
+    with pytest.raises(ValueError, match="not allowed"):
+        constraint.advance(PADDED.end)
+
+
+def test_without_an_end_token_a_text_ends_where_nothing_may_follow():
+    language = constrain(ENDLESS, choices=["no", "nothing"])
+    assert ENDLESS.end is None
+    assert {write(language, seed)[0] for seed in range(20)} == {b"nothing"}
+    constraint = language.start()
+    for letter in "nothing":
+        assert not constraint.finished
+        constraint.advance(ENDLESS.tokens.index(letter.encode()))
+    assert constraint.finished and constraint.complete
+
+
+def test_tokens_that_write_nothing_are_never_allowed():
+    special = BPETokenizer.train([TEXT], 280, ["<|endoftext|>", "<|user|>"])
+    vocabulary = Vocabulary(special, 290)
+    allowed = constrain(vocabulary, regex=".*").start().allowed()
+    assert allowed[: len(special.merges) + 256].sum() > 150
+    assert (
+        not allowed[special.special_tokens["<|user|>"]] and not allowed[special.vocab_size :].any()
+    )
+    assert allowed[special.end_of_text]
+    unknown = ENDLESS.tokens.index(b"")
+    assert not constrain(ENDLESS, regex=".*").start().allowed()[unknown]
+
+
+def test_a_token_that_is_not_allowed_is_an_error_and_changes_nothing():
+    constraint = constrain(PADDED, choices=["cat"]).start()
+    before = constraint.allowed()
+    for token in (BPE.encode("x")[0], PADDED.end, -1, PADDED.size, PADDED.size - 1):
+        with pytest.raises(ValueError, match="not allowed here"):
+            constraint.advance(token)
+    assert np.array_equal(constraint.allowed(), before)
+
+
+def test_what_the_vocabulary_cannot_write_is_refused():
+    with pytest.raises(ConfigError, match="no text that the constraint allows can be written"):
+        constrain(ENDLESS, choices=["QUIT", "42"])
+
+
+def test_masks_are_remembered_within_bounds(monkeypatch):
+    monkeypatch.setattr("weft.inference.constraint.MOST_MASKS", 3)
+    language = constrain(PADDED, regex="(ab){9}")
+    assert write(language, 1) == (b"ab" * 9, True)
+    assert 1 <= len(language._masks) <= 3
+    first = language.start().allowed()
+    assert np.array_equal(first, language.start().allowed())
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({}, "no constraint given"),
+        ({"regex": "a", "choices": ["b"]}, "regex and choices given"),
+        ({"choices": []}, "0 choices"),
+        ({"choices": ["a", ""]}, "2 choices, one of them empty"),
+        ({"choices": ["\ud800"]}, "a choice is not valid Unicode"),
+        ({"choices": ["a"] * 10_001}, "10001 choices"),
+        ({"choices": ["abcdef" * 20] * 9_999}, "too large: more than 50,000 states"),
+        ({"schema": []}, "[] is not an object"),
+    ],
+)
+def test_wrong_constraints(options, error):
+    with pytest.raises(ConfigError) as caught:
+        constrain(PADDED, **options)
+    assert error in str(caught.value) and "\n" not in str(caught.value)
+
+
+HOSTILE = [
+    "(a+)+$", "(x+x+)+y", "(a{1000}){1000}", "((){9999}){9999}", "(.*a.{2000})",
+    "(a?){3000}a{3000}", "(.?){3000}", r"(\w|\w\w|\w\w\w){1,500}",
+    "(.*)*" * 1000, ".*" * 5000, "(.|..|...|....){1,400}",
+    "(" * 50 + "a" + ")*" * 50,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", HOSTILE)
+def test_hostile_patterns_cost_little_or_are_refused(pattern, monkeypatch):
+    """Every step is counted: the work is bounded by the limits, not by the pattern."""
+    monkeypatch.setattr("weft.inference.automaton.MOST_STEPS", 300_000)
+    monkeypatch.setattr("weft.inference.automaton.MOST_SETS", 3_000)
+    try:
+        language = constrain(PADDED, regex=pattern)
+        for seed in range(3):
+            write(language, seed)
+        assert len(language.automaton) <= 3_000 and language.automaton._steps <= 300_000
+    except ConfigError as error:
+        assert str(error).startswith("too large: ") and "\n" not in str(error)
