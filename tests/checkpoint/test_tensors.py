@@ -123,6 +123,7 @@ def test_every_bit_flip_before_the_data_is_refused_or_harmless(tmp_path, positio
         (file_of({"w": entry(span=(4, 0))}, b"1234"), "does not match"),
         (file_of({"w": entry(shape=(1,) * 9)}, b"1234"), "not of whole numbers"),
         (file_of({"w": entry("F8_E4M3", (4,))}, b"1234"), "'F8_E4M3'"),
+        (file_of({"w": entry(["F32"])}, b"1234"), "is not supported: ['F32']"),
         (file_of({"w": {**entry(), "extra": 1}}, b"1234"), "is not a tensor"),
         (file_of({"w": [1]}), "is not a tensor"),
         (file_of(b"[]"), "not a JSON object"),
@@ -172,3 +173,15 @@ def test_a_link_a_folder_and_a_fifo_are_refused(tmp_path):
 def test_a_type_without_a_code_is_a_type_error():
     with pytest.raises(TypeError, match="complex128"):
         encoded({"w": np.zeros(2, complex)})
+
+
+def test_metadata_come_back(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(encoded({"w": np.zeros(2)}, {"a": "b", "naïve": ""}))
+    assert tensors.read_metadata(file) == {"a": "b", "naïve": ""}
+    file.write_bytes(GOLDEN)
+    assert tensors.read_metadata(file) == {}
+    for metadata in ([], {"a": 1}, None):
+        file.write_bytes(file_of({"__metadata__": metadata}))
+        with pytest.raises(CheckpointError, match="the metadata are not strings"):
+            tensors.read_metadata(file)

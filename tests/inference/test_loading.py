@@ -117,3 +117,13 @@ def test_wrong_options(run_folder):
         load(run_folder, checkpoint="last")
     with pytest.raises(ConfigError, match="choose float32 or bfloat16"):
         load(run_folder, precision="int3")
+
+
+def test_the_precision_of_the_cache(run_folder):
+    text = load(run_folder).generate("hello", temperature=0, max_tokens=8)
+    for cache in ("float32", "bfloat16", "int8"):
+        loaded = load(run_folder, cache=cache)
+        assert loaded.decoder.start().keys.dtype == cache
+        assert loaded.generate("hello", temperature=0, max_tokens=8) == text
+    with pytest.raises(ConfigError, match="unknown cache 'int4'; load; choose float32, bf"):
+        load(run_folder, cache="int4")

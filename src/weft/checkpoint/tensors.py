@@ -87,6 +87,18 @@ def read(path: str | Path) -> dict[str, Array]:
     }
 
 
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """The strings that a file keeps beside its arrays. Raises `CheckpointError`."""
+    path = Path(path)
+    data = map_file(path)
+    read_header(data, str(path))
+    header = parse_object(data[8 : 8 + int(data[:8].view("<u8")[0])].tobytes(), str(path))
+    metadata = header.get("__metadata__", {})
+    if not isinstance(metadata, dict) or any(not isinstance(v, str) for v in metadata.values()):
+        raise _damaged("the metadata are not strings", str(path))
+    return metadata
+
+
 def map_file(path: Path) -> Array:
     """The bytes of a plain file, mapped read-only (uint8). Raises `CheckpointError`."""
     try:
@@ -129,7 +141,7 @@ def _check_tensor(name: str, spec: Any, where: str) -> tuple[int, int]:
     if not isinstance(spec, dict) or set(spec) != {"dtype", "shape", "data_offsets"}:
         raise _damaged(f"the entry of {name[:80]!r} is not a tensor", where)
     dtype, shape, span = spec["dtype"], spec["shape"], spec["data_offsets"]
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise _damaged(f"{name[:80]!r} has a type that is not supported: {dtype!r:.20}", where)
     if not (_counts(shape) and len(shape) <= 8 and _counts(span) and len(span) == 2):
         raise _damaged(f"the shape or place of {name[:80]!r} is not of whole numbers", where)

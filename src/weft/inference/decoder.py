@@ -19,10 +19,13 @@ from weft.models import KeyValueCache
 
 
 class Decoder:
-    """Reads tokens with a model; `dtype` is the compute precision, None for the weights' own."""
+    """Reads tokens with a model; `dtype` is the compute precision, None for the weights' own.
 
-    def __init__(self, model: Any, dtype: Any = None) -> None:
-        self.model, self.dtype = model, dtype
+    `cache` is the precision in which keys and values are kept unless `start` is told another.
+    """
+
+    def __init__(self, model: Any, dtype: Any = None, cache: Any = None) -> None:
+        self.model, self.dtype, self.cache = model, dtype, cache
 
     def start(self, length: int | None = None, dtype: Any = None) -> KeyValueCache:
         """An empty sequence with room for `length` tokens (the whole context).
@@ -30,7 +33,7 @@ class Decoder:
         `dtype` is the precision of its keys and values, as in `GPT.start`.
         """
         with compute(self.dtype):
-            cache: KeyValueCache = self.model.start(1, length, dtype)
+            cache: KeyValueCache = self.model.start(1, length, dtype or self.cache)
         return cache
 
     def read(

@@ -16,9 +16,11 @@ from weft.errors import ConfigError
 from weft.inference.batch import Batch
 from weft.inference.decoder import Decoder
 from weft.inference.options import TextOptions, read_options
+from weft.inference.prefix import Maker, fingerprint, start_after
 from weft.inference.stopping import StopFilter
 from weft.inference.text import Generation
 from weft.inference.tokens import Continuation, Tokens
+from weft.models import CachePrecision, KeyValueCache
 from weft.random import Generator
 from weft.sampling import Sampling
 
@@ -28,8 +30,9 @@ BATCH_SIZE = 16
 class LoadedModel:
     """What `weft.load` returns: weights and tokenizer, and the model, built when first asked for.
 
-    `dtype` is the compute precision, None for the weights' own; `step` and `state` are those of
-    the checkpoint (0 and empty for a model of another program); `notes` what the user must know.
+    `dtype` is the compute precision, None for the weights' own; `cache` that of keys and values,
+    None for the compute precision; `step` and `state` are those of the checkpoint (0 and empty for
+    a model of another program); `notes` what the user must know.
     """
 
     def __init__(
@@ -45,11 +48,12 @@ class LoadedModel:
         weights: Mapping[str, NDArray[Any]] | None = None,
         build: Callable[[], Any] | None = None,
         notes: Sequence[str] = (),
+        cache: CachePrecision | None = None,
     ) -> None:
         """`model` may be None where `weights` are given, and `build` that makes it of them."""
         self._model, self._tokenizer, self._weights, self._build = model, tokenizer, weights, build
         self.config, self.path, self.step, self.dtype = config, path, step, dtype
-        self.state, self.notes = state or {}, tuple(notes)
+        self.state, self.notes, self.cache = state or {}, tuple(notes), cache
         self._decoder: Decoder | None = None
 
     @property
@@ -97,7 +101,7 @@ class LoadedModel:
     def decoder(self) -> Decoder:
         """What reads tokens with this model; made once."""
         if self._decoder is None:
-            self._decoder = Decoder(self.model, self.dtype)
+            self._decoder = Decoder(self.model, self.dtype, self.cache)
         return self._decoder
 
     @decoder.setter
@@ -158,6 +162,8 @@ class LoadedModel:
         ids = self.encode_prompt(prompt)
         kept = self._fit(ids, text.max_tokens, text.truncate)
         source = self._source(kept, text, sampling)
+        if text.prompt_cache is not None and isinstance(source, Continuation):
+            source.adopt(self._read_but_the_last(kept, text))
         return Generation(source, self.tokenizer, stops, len(kept), len(ids) - len(kept), text.seed)
 
     def _source(self, prompt: list[int], text: TextOptions, sampling: Sampling) -> Tokens:
@@ -176,6 +182,15 @@ class LoadedModel:
             "trace": text.trace,
         }
         return Continuation(self.decoder, prompt, **common, **drawing)
+
+    def _read_but_the_last(self, prompt: list[int], text: TextOptions) -> KeyValueCache:
+        """A sequence that has read all of the prompt but its last token, by way of the file."""
+        assert text.prompt_cache is not None
+        maker = Maker(fingerprint(self.config, self.weights), str(self.dtype or "float32"))
+        length = min(self.config.block_size, len(prompt) + text.max_tokens - 1)
+        sequence = self.decoder.start(length)
+        start_after(text.prompt_cache, prompt, self.decoder, sequence, maker, self.config)
+        return sequence
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """The prompt's ids; for an empty one, the token that a text starts with."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from weft.checkpoint import (
 from weft.config import ModelConfig, from_dict
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
 from weft.inference.generation import LoadedModel
-from weft.models import GPT
+from weft.models import GPT, CachePrecision
 from weft.nn import init
 from weft.tokenizers import tokenizer_from_json
 
@@ -35,16 +35,24 @@ WEIGHTS = "model.safetensors"
 
 
 def load(
-    path: str | Path, *, checkpoint: Which = "best", precision: InferencePrecision = "float32"
+    path: str | Path,
+    *,
+    checkpoint: Which = "best",
+    precision: InferencePrecision = "float32",
+    cache: CachePrecision | None = None,
 ) -> LoadedModel:
     """The model in a run folder or checkpoint folder, ready to generate.
 
     `precision` "bfloat16" rounds the weights of the matrices once and multiplies in bfloat16.
-    Raises `CheckpointError` for a folder that is incomplete or altered, `WeftError` for a path that
-    does not exist (with the nearest name that does), `ConfigError` for a wrong option.
+    `cache` is the precision in which keys and values are kept: float32, bfloat16, or int8 with a
+    scale for each; without it the compute precision. Raises `CheckpointError` for a folder that is
+    incomplete or altered, `WeftError` for a path that does not exist (with the nearest name that
+    does), `ConfigError` for a wrong option.
     """
     if precision not in ("float32", "bfloat16"):
         raise ConfigError(f"unknown precision {precision!r}; load; choose float32 or bfloat16")
+    if cache not in (None, *get_args(CachePrecision)):
+        raise ConfigError(f"unknown cache {cache!r}; load; choose float32, bfloat16 or int8")
     found = find_checkpoint(path, checkpoint)
     config = model_config(found)
     tokenizer = tokenizer_from_json(found.tokenizer_json)
@@ -57,7 +65,9 @@ def load(
     if precision == "bfloat16":
         _round_matrices(model, config)
     dtype = "bfloat16" if precision == "bfloat16" else None
-    return LoadedModel(model, tokenizer, config, found.path, found.step, dtype, found.state)
+    return LoadedModel(
+        model, tokenizer, config, found.path, found.step, dtype, found.state, cache=cache
+    )
 
 
 def model_config(found: Checkpoint) -> ModelConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from weft.config import unknown_key_message
@@ -57,6 +58,8 @@ class TextOptions:
     """Guess what followed the same last tokens before; how many of them at most; 0 is off."""
     guesses: int | None = None
     """Tokens guessed at a time, 1 to 64; 5 unless given."""
+    prompt_cache: str | Path | None = None
+    """File of what was computed of a prompt: used where prompts begin alike, else written."""
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -95,6 +98,8 @@ class TextOptions:
             for name in ("length_penalty", "early_stopping"):
                 if getattr(self, name) is not None:
                     raise ConfigError(f"{name} without beams; generate; give beams from 2 too")
+        if search is not None and self.prompt_cache is not None:
+            raise ConfigError(f"prompt_cache with {search}; generate; leave one of them out")
         if self.guesses is not None and search not in ("draft", "prompt_lookup"):
             raise ConfigError("guesses without draft or prompt_lookup; generate; give one of them")
         if search in ("beams", "contrastive_alpha"):

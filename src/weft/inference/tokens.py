@@ -141,8 +141,11 @@ class Continuation(Tokens):
         return self.sequence, new
 
     def adopt(self, sequence: KeyValueCache) -> None:
-        """Start from a sequence that has read the prompt; it is this text's own from here on."""
-        self.sequence, self._seen = sequence, len(self.prompt)
+        """Start from a sequence that has read the prompt, or all of it but the last token.
+
+        It is this text's own from here on.
+        """
+        self.sequence, self._seen = sequence, sequence.position
 
     def choose(self, logits: NDArray[Any]) -> int | None:
         """The next id, from the logits (V,) after what was requested; None if the text ends."""

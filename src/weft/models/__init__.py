@@ -1,6 +1,6 @@
 """The model families, one architecture per file; each answers `model(tokens, state) -> logits`."""
 
-from weft.models.cache import KeyValueCache
+from weft.models.cache import CachePrecision, KeyValueCache
 from weft.models.transformer import GPT
 
-__all__ = ["GPT", "KeyValueCache"]
+__all__ = ["GPT", "CachePrecision", "KeyValueCache"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.autograd import Tensor
 
-PRECISIONS = ("float32", "bfloat16", "int8", "float64")  # the last for checks only
+CachePrecision = Literal["float32", "bfloat16", "int8"]
+PRECISIONS = (*get_args(CachePrecision), "float64")  # the last for checks only
 LARGEST = 127  # of an int8 entry; -128 is not used, so that the sign is free
 
 
