@@ -367,7 +367,20 @@ def test_bench_generate_fits_into_the_context(weft, run_folder):
     assert values["prefill_tokens_per_second"] > 0 and values["decode_tokens_per_second"] > 0
     parameters = sum(p.array.size for p in package.load(run_folder).model.parameters())
     assert values["memory_bytes"] == 4 * parameters + 2 * 2 * 2 * 8 * 16 * 4
-    assert (values["prompt_tokens"], values["new_tokens"]) == (8, 9)
+    assert (values["prompt_tokens"], values["new_tokens"], values["streams"]) == (8, 9, 1)
+
+
+def test_bench_generate_counts_all_streams(weft, run_folder):
+    words = ["bench", "generate", run_folder, "--prompt-tokens", 4, "--max-tokens", 3]
+    ran = weft(*words, "--repeats", 1, "--streams", 3, "--cache", "int8", "--json")
+    assert ran.code == 0, ran.err
+    values = ran.json
+    parameters = sum(p.array.size for p in package.load(run_folder).model.parameters())
+    entries = 3 * 2 * 2 * 2 * 6  # streams, layers, keys and values, heads, tokens that are read
+    assert values["memory_bytes"] == 4 * parameters + entries * (8 + 4)
+    assert (values["streams"], values["cache"]) == (3, "int8")
+    assert weft(*words, "--streams", 0).code == 2 and weft(*words, "--streams", 1025).code == 2
+    assert "not measured" in weft(*words[:-1], 1, "--repeats", 1).out
 
 
 def shrink(monkeypatch):

@@ -14,9 +14,11 @@ from weft.cli.machine import bytes_text, kernels, usable_processors, use_threads
 from weft.cli.options import Json, flag, off, options_of, positional, values_of
 from weft.config import ModelConfig
 from weft.errors import ConfigError
+from weft.models import CachePrecision
 from weft.training.precision import resolve
 
 Precision = Literal["auto", "float32", "bfloat16"]
+MOST_STREAMS = 1024
 Threads = Annotated[int | None, off("INT")]
 
 
@@ -67,6 +69,8 @@ Train: Any = dataclasses.make_dataclass(
 class Generate:
     """Time reading a prompt (prefill) and writing new tokens one by one (decode).
 
+    With --streams the rates are of all of them together, each with a prompt of its own.
+
     Example: weft bench generate runs/book-1 --prompt-tokens 64 --max-tokens 128
     """
 
@@ -78,8 +82,12 @@ class Generate:
     """Tokens to write; from 1."""
     repeats: int = 3
     """Times to do it all, after one to warm up; the median counts; from 1."""
+    streams: int = 1
+    """Texts that are written together; 1 to 1024."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the matrix products."""
+    cache: Annotated[CachePrecision | None, off("{float32,bfloat16,int8}")] = None
+    """Precision in which keys and values are kept; that of the products unless given."""
     threads: Threads = None
     """Threads; from 1. By default as many as this process may use."""
     json: Json = False
@@ -158,9 +166,11 @@ def _compare(options: Any, config: ModelConfig) -> None:
 def generate(options: Generate) -> None:
     from weft.inference import load
 
-    _from_one(options, "prompt_tokens", "max_tokens", "repeats")
+    _from_one(options, "prompt_tokens", "max_tokens", "repeats", "streams")
+    if options.streams > MOST_STREAMS:
+        raise ConfigError(f"--streams {options.streams}; bench; give 1 to {MOST_STREAMS}")
     use_threads(options.threads)
-    loaded = load(options.model, precision=options.precision)
+    loaded = load(options.model, precision=options.precision, cache=options.cache)
     prompt, new = bench_generate.fit(
         options.prompt_tokens, options.max_tokens, loaded.config.block_size
     )
@@ -169,16 +179,21 @@ def generate(options: Generate) -> None:
             f"weft: the context is {loaded.config.block_size} tokens: measuring a prompt of "
             f"{prompt} and {new} new ones"
         )
-    values = bench_generate.measure(loaded, prompt, new, options.repeats)
+    values = bench_generate.measure(loaded, prompt, new, options.repeats, options.streams)
     if options.json:
-        output.result_json({**values, "precision": options.precision, "kernels": kernels()})
+        how = {"precision": options.precision, "cache": options.cache, "kernels": kernels()}
+        output.result_json({**values, **how})
         return
     rows = [
         ("prefill", f"{values['prefill_tokens_per_second']:,.0f} tokens per second"),
-        ("decode", f"{values['decode_tokens_per_second']:,.0f} tokens per second"),
+        ("decode", _rate_text(values["decode_tokens_per_second"])),
         ("weights and cache", bytes_text(values["memory_bytes"])),
     ]
     output.result(output.table(rows))
+
+
+def _rate_text(rate: float | None) -> str:
+    return "not measured: one new token" if rate is None else f"{rate:,.0f} tokens per second"
 
 
 def run_kernels(options: Kernels) -> None:

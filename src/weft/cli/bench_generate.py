@@ -1,4 +1,7 @@
-"""Timing the reading of a prompt and the writing of new tokens."""
+"""Timing the reading of prompts and the writing of new tokens, in one stream or in many together.
+
+The loop is the decoder's and nothing else: the likeliest token, no text, no sampling.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,11 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from weft.inference import LoadedModel
-from weft.inference.tokens import compute, forward
+from weft.models import KeyValueCache
 from weft.random import Generator
 
 
@@ -24,39 +25,40 @@ def fit(prompt: int, new: int, block_size: int) -> tuple[int, int]:
     return prompt, min(new, block_size - prompt + 1)
 
 
-def measure(loaded: LoadedModel, prompt: int, new: int, repeats: int) -> dict[str, Any]:
-    """The numbers of `weft bench generate --json`; medians."""
-    ids = Generator(0).integers(0, loaded.config.vocab_size, (1, prompt))
-    runs = [_once(loaded, ids, new) for _ in range(repeats + 1)][1:]
-    prefill = statistics.median(run[0] for run in runs)
-    decode = statistics.median(run[1] for run in runs)
+def measure(
+    loaded: LoadedModel, prompt: int, new: int, repeats: int, streams: int = 1
+) -> dict[str, Any]:
+    """The numbers of `weft bench generate --json`: medians, and rates of all streams in sum."""
+    prompts = Generator(0).integers(0, loaded.config.vocab_size, (streams, prompt)).tolist()
+    caches = [loaded.decoder.start(prompt + new - 1) for _ in range(streams)]
+    runs = [_once(loaded, caches, prompts, new) for _ in range(repeats + 1)][1:]
+    prefill, decode = (statistics.median(seconds) for seconds in zip(*runs, strict=True))
     return {
-        "prefill_tokens_per_second": prompt / prefill,
-        "decode_tokens_per_second": (new - 1) / decode if new > 1 else None,
-        "memory_bytes": runs[0][2] + weight_bytes(loaded.model),
+        "prefill_tokens_per_second": streams * prompt / prefill,
+        "decode_tokens_per_second": streams * (new - 1) / decode if new > 1 else None,
+        "memory_bytes": weight_bytes(loaded.model) + sum(cache.nbytes for cache in caches),
         "peak_rss_bytes": resident_peak(),
         "prompt_tokens": prompt,
         "new_tokens": new,
+        "streams": streams,
     }
 
 
-def _once(loaded: LoadedModel, ids: NDArray[np.int64], new: int) -> tuple[float, float, int]:
-    """Seconds of prefill, seconds of the new tokens after the first, bytes of the cache."""
-    length = ids.shape[1] + new - 1
-    with compute(loaded.dtype):
-        state = loaded.model.start(1, length)
+def _once(
+    loaded: LoadedModel,
+    caches: Sequence[KeyValueCache],
+    prompts: Sequence[Sequence[int]],
+    new: int,
+) -> tuple[float, float]:
+    """Seconds of the prompts with the first new token of each, and of the tokens after them."""
+    for cache in caches:
+        cache.position = 0
     started = time.perf_counter()
-    token = forward(loaded.model, ids, state, loaded.dtype)[:, -1].argmax(-1)
+    tokens = loaded.decoder.read(caches, prompts).argmax(-1)
     middle = time.perf_counter()
     for _ in range(new - 1):
-        token = forward(loaded.model, token[:, None], state, loaded.dtype)[:, -1].argmax(-1)
-    ended = time.perf_counter()
-    return middle - started, ended - middle, cache_bytes(state)
-
-
-def cache_bytes(state: Any) -> int:
-    """Bytes of the arrays that a state holds."""
-    return sum(v.nbytes for v in vars(state).values() if isinstance(v, np.ndarray))
+        tokens = loaded.decoder.read(caches, tokens[:, None].tolist()).argmax(-1)
+    return middle - started, time.perf_counter() - middle
 
 
 def weight_bytes(model: Any) -> int:
