@@ -8,9 +8,24 @@ from pathlib import Path
 from weft.errors import MalformedFileError
 from weft.formats.model_files import ModelFiles
 
+
+def _is_gguf(path: Path) -> bool:
+    from weft.formats.gguf import looks_like_gguf
+
+    return looks_like_gguf(path)
+
+
+def _read_gguf(path: Path) -> ModelFiles:
+    from weft.formats.gguf import read_gguf
+
+    return read_gguf(path)
+
+
 # (whether the path looks like the format, its reader), asked in this order; a reader is imported
 # when it is called.
-FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = []
+FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
+    (_is_gguf, _read_gguf),
+]
 
 
 def read_model(path: str | Path) -> ModelFiles:
