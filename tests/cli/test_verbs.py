@@ -56,6 +56,22 @@ def test_generate_says_what_the_text_does_not_show(weft, run_folder):
     assert "dropped the first" in cut.err
 
 
+def test_generate_keeps_a_prompt_in_a_file(weft, run_folder, tmp_path):
+    file = tmp_path / "once"
+    words = ["generate", run_folder, "once upon", "--max-tokens", 5, "--cache", "int8"]
+    plain = weft(*words)
+    for _ in range(2):
+        ran = weft(*words, "--prompt-cache", file)
+        assert (ran.code, ran.out, ran.err) == (0, plain.out, "")
+    refused = weft(*words[:-2], "--prompt-cache", file)
+    assert refused.code == 2
+    assert refused.error == (
+        f"the prompt cache is in int8, not float32; {file}; pass --cache int8, or remove the file"
+    )
+    file.write_bytes(file.read_bytes()[:-1])
+    assert weft(*words, "--prompt-cache", file).code == 3
+
+
 def test_generate_reads_a_prompt_from_stdin_and_stops_at_a_text(weft, run_folder, stdin):
     stdin(b"once")
     ran = weft("generate", run_folder, "-", "--max-tokens", 9, "--seed", 4, "--json")

@@ -50,6 +50,12 @@ class Generate:
     """Which checkpoint of a run folder: lowest validation loss, or highest step."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the matrix products."""
+    cache: Annotated[
+        Literal["float32", "bfloat16", "int8"] | None, off("{float32,bfloat16,int8}")
+    ] = None
+    """Precision in which keys and values are kept; that of the products unless given."""
+    prompt_cache: Annotated[str | None, off("FILE")] = None
+    """File of what was computed of a prompt: read if prompts begin alike, else written."""
     threads: Annotated[int | None, off("INT")] = None
     """Threads; from 1. By default as many as this process may use."""
     json: Json = False
@@ -62,7 +68,12 @@ def run(options: Generate) -> None:
     if options.samples < 1:
         raise ConfigError(f"samples = {options.samples}; generate; give 1 or more")
     use_threads(options.threads)
-    loaded = load(options.model, checkpoint=options.checkpoint, precision=options.precision)
+    loaded = load(
+        options.model,
+        checkpoint=options.checkpoint,
+        precision=options.precision,
+        cache=options.cache,
+    )
     prompt = read_stdin() if options.prompt == "-" else options.prompt
     samples = [_sample(loaded, options, prompt, i) for i in range(options.samples)]
     if options.json:
@@ -85,6 +96,7 @@ def _sample(loaded: Any, options: Generate, prompt: str, index: int) -> dict[str
         seed=options.seed + index,
         truncate=options.truncate,
         overflow=options.overflow,
+        prompt_cache=options.prompt_cache,
     )
     if show and options.samples > 1:
         output.note(f"[sample {index + 1} of {options.samples}, seed {options.seed + index}]")
