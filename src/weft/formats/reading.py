@@ -21,10 +21,22 @@ def _read_gguf(path: Path) -> ModelFiles:
     return read_gguf(path)
 
 
+def _is(path: Path, name: str, *suffixes: str) -> bool:
+    """A folder that has a file `name`, or a file with one of the suffixes."""
+    return (path / name).is_file() or (path.suffix in suffixes and path.is_file())
+
+
+def _read_nanogpt(path: Path) -> ModelFiles:
+    from weft.formats.nanogpt import read_nanogpt
+
+    return read_nanogpt(path)
+
+
 # (whether the path looks like the format, its reader), asked in this order; a reader is imported
 # when it is called.
 FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
     (_is_gguf, _read_gguf),
+    (lambda path: _is(path, "ckpt.pt", ".pt", ".pth"), _read_nanogpt),
 ]
 
 
