@@ -1,5 +1,6 @@
 """Windows cover every token once, and the sums are those of a model that is known."""
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_model import tiny
 
-from weft.autograd import Tensor
+from weft.autograd import Tensor, no_grad
 from weft.errors import ConfigError, DataError
 from weft.inference.evaluation import IGNORED, _windows, evaluate_arrays, evaluate_text
+from weft.sampling import log_probabilities
 
 V, T = 7, 5
 
@@ -73,6 +76,35 @@ def test_windows_give_each_target_at_least_the_context_that_stride_leaves(length
             seen.append(y[i])
             assert i + 1 >= min(y[i], T - stride + 1)  # tokens before the target, in the window
     assert seen == list(range(1, length))
+
+
+def sliding_loss(model, ids, length, stride):
+    """The sliding window of transformers' page on perplexity, for windows of `length` ids."""
+    nats, count, previous_end = 0.0, 0, 0
+    for begin in range(0, len(ids), stride):
+        end = min(begin + length, len(ids))
+        labels = np.array(ids[begin:end])
+        labels[: len(labels) - (end - previous_end)] = -100  # scored in an earlier window
+        with no_grad():
+            logits = model(np.array([ids[begin:end]])).array[0]
+        logs = log_probabilities(logits)
+        for before, label in zip(logs, labels[1:], strict=False):
+            nats, count = (nats - before[label], count + 1) if label != -100 else (nats, count)
+        previous_end = end
+        if end == len(ids):
+            break
+    return nats / count, count
+
+
+@pytest.mark.parametrize("length", [9, 10, 17, 40])
+@pytest.mark.parametrize("stride", [1, 3, 8])
+def test_a_stride_slides_as_in_transformers(length, stride):
+    """Their window of n ids predicts n - 1 of them: it is ours of n - 1."""
+    model = tiny("gpt2", 9)
+    model.config = dataclasses.replace(model.config, block_size=8)
+    ids = np.random.default_rng(length).integers(0, model.config.vocab_size, length)
+    score = evaluate_arrays(model, [ids], stride)
+    assert (score.loss, score.tokens) == pytest.approx(sliding_loss(model.model, ids, 9, stride))
 
 
 def test_windows_are_batched_and_the_last_one_is_shorter():

@@ -1,4 +1,4 @@
-"""`weft eval MODEL TEXT`: how well a model predicts a text."""
+"""`weft eval MODEL TEXT`: how well a model predicts a text, or answers the questions of a task."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from weft.cli import output
 from weft.cli.machine import use_threads
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Eval:
-    """Loss, perplexity and bits per byte of a model on a text.
+    """Loss, perplexity and bits per byte of a model on a text; or its right answers to a task.
 
     The text is read once, in windows of the model's context that do not overlap; every token but
-    the first is predicted.
+    the first is predicted. A file whose name ends in .jsonl is a task, one question per line:
+    {"prompt": text, "answer": text} or {"prompt": text, "choices": [texts], "answer": from 0}.
 
     Example: weft eval runs/book-1 other.txt --json
     """
@@ -29,9 +30,17 @@ class Eval:
     model: Annotated[str, *positional("MODEL")]
     """Run folder or checkpoint folder."""
     text: Annotated[str, *positional("TEXT")]
-    """Text file, folder, - (stdin), token shard, or stories, pydocs, shakespeare."""
+    """Text file, folder, - (stdin), token shard, task, or stories, pydocs, shakespeare."""
     stride: Annotated[int | None, off("INT")] = None
     """Tokens from one window to the next; from 1. By default the context: no overlap."""
+    shots: Annotated[int | None, off("INT")] = None
+    """Solved examples before each question of a task; from 0 (off)."""
+    examples: Annotated[str | None, off("PATH")] = None
+    """Task file that they are drawn from. By default the other questions."""
+    seed: Annotated[int | None, off("INT")] = None
+    """Which examples are drawn; 0 unless given."""
+    max_tokens: Annotated[int | None, off("INT")] = None
+    """Tokens of a written answer at most; 64 unless given."""
     checkpoint: Literal["best", "latest"] = "best"
     """Which checkpoint of a run folder: lowest validation loss, or highest step."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -43,29 +52,87 @@ class Eval:
 
 def run(options: Eval) -> None:
     from weft.inference import load
+    from weft.inference.tasks import is_task
 
+    ask = is_task(options.text)
+    _refuse_others(options, ("stride",) if ask else ("shots", "examples", "seed", "max_tokens"))
     use_threads(options.threads)
     loaded = load(options.model, checkpoint=options.checkpoint, precision=options.precision)
     started = time.perf_counter()
-    score = _score(loaded, options)
-    values = {
+    values: dict[str, Any] = {"model": str(loaded.path), "text": options.text}
+    values |= _answers(loaded, options) if ask else _loss(_score(loaded, options))
+    values["seconds"] = time.perf_counter() - started
+    if options.json:
+        output.result_json(values)
+        return
+    output.result(output.table(_task_rows(values) if ask else _loss_rows(values)))
+
+
+def _refuse_others(options: Eval, names: tuple[str, ...]) -> None:
+    from weft.errors import ConfigError
+
+    for name in names:
+        if getattr(options, name) is not None:
+            kind = "text" if name == "stride" else "task, a file whose name ends in .jsonl"
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} is for a {kind}; {options.text}; leave it out")
+
+
+def _loss(score: Score) -> dict[str, Any]:
+    return {
         "loss": score.loss,
         "perplexity": score.perplexity,
         "bits_per_byte": score.bits_per_byte,
         "tokens": score.tokens,
         "bytes": score.bytes,
-        "seconds": time.perf_counter() - started,
     }
-    if options.json:
-        output.result_json({"model": str(loaded.path), "text": options.text, **values})
-        return
-    rows = [
-        ("loss", f"{score.loss:.4f} nats per token"),
-        ("perplexity", f"{score.perplexity:.4g}"),
-        ("bits per byte", f"{score.bits_per_byte:.4f}"),
-        ("tokens", f"{score.tokens:,} in {values['seconds']:.1f} s"),
+
+
+def _loss_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("loss", f"{values['loss']:.4f} nats per token"),
+        ("perplexity", f"{values['perplexity']:.4g}"),
+        ("bits per byte", f"{values['bits_per_byte']:.4f}"),
+        ("tokens", f"{values['tokens']:,} in {values['seconds']:.1f} s"),
     ]
-    output.result(output.table(rows))
+
+
+def _answers(loaded: LoadedModel, options: Eval) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from weft.inference import tasks
+
+    questions = tasks.read_task(options.text)
+    examples = None if options.examples is None else tasks.read_task(options.examples)
+    shots, seed = options.shots or 0, options.seed or 0
+    prompts = tasks.with_examples(questions, shots, seed, examples)
+    answered = tasks.answer_all(
+        loaded,
+        questions,
+        prompts,
+        max_tokens=64 if options.max_tokens is None else options.max_tokens,
+        progress=_progress(len(questions)),
+    )
+    shares = {"accuracy": tasks.share([a.right for a in answered])}
+    if questions[0].choices:
+        shares["accuracy_per_byte"] = tasks.share([bool(a.right_per_byte) for a in answered])
+    values: dict[str, Any] = {"questions": len(questions), "shots": shots, "seed": seed}
+    for name, part in shares.items():
+        values |= {name: part.value, f"{name}_stderr": part.stderr}
+    items = [{k: v for k, v in asdict(a).items() if v not in (None, ())} for a in answered]
+    return {**values, "items": items}
+
+
+def _task_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for name in ("accuracy", "accuracy_per_byte"):
+        if name in values:
+            error = values[f"{name}_stderr"]
+            spread = "" if error is None else f" ± {error:.4f}"
+            rows.append((name.replace("_", " "), f"{values[name]:.4f}{spread}"))
+    shots = f"{values['shots']} example{'' if values['shots'] == 1 else 's'} before each"
+    count = f"{values['questions']:,} in {values['seconds']:.1f} s, {shots}"
+    return [*rows, ("questions", count)]
 
 
 def _score(loaded: LoadedModel, options: Eval) -> Score:
