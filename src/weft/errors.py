@@ -37,5 +37,9 @@ class MalformedFileError(WeftError):
     exit_code = 3
 
 
+class UnsupportedFileError(MalformedFileError):
+    """A file that may be sound, of a kind that Weft does not compute (exit code 3)."""
+
+
 class CheckpointError(MalformedFileError):
     """A checkpoint or model folder that is missing a part or fails its manifest (exit code 3)."""

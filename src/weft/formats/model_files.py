@@ -24,18 +24,22 @@ class Weights(Mapping[str, Array]):
     """Weft's parameter names (those of `GPT.state_dict()`) -> arrays, each computed on access.
 
     Linear weights are (out, in). Arrays are float32, bfloat16 or float16, as stored; they may be
-    read-only views of the mapped file, and not contiguous. With `where`, the file's name, an array
-    with a NaN or an infinity is a `MalformedFileError`; `unchecked` spares that pass.
+    read-only views of the mapped file, and not contiguous. With `where`, the file's name (or
+    where each array is), a NaN or an infinity is a `MalformedFileError`; `unchecked` spares that
+    pass over the array.
     """
 
-    def __init__(self, tensors: Mapping[str, Callable[[], Array]], where: str = "") -> None:
+    def __init__(
+        self, tensors: Mapping[str, Callable[[], Array]], where: str | Mapping[str, str] = ""
+    ) -> None:
         self._tensors, self._where = dict(tensors), where
 
     def __getitem__(self, name: str) -> Array:
         array = self._tensors[name]()
         if self._where and not is_finite(array):
+            where = self._where if isinstance(self._where, str) else self._where[name]
             raise MalformedFileError(
-                f"a weight is NaN or infinite: {name}; {self._where}; get an intact copy"
+                f"a weight is NaN or infinite: {name}; {where}; get an intact copy"
             )
         return array
 

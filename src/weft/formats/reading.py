@@ -21,23 +21,30 @@ def _read_gguf(path: Path) -> ModelFiles:
     return read_gguf(path)
 
 
-def _is(path: Path, name: str, *suffixes: str) -> bool:
-    """A folder that has a file `name`, or a file with one of the suffixes."""
-    return (path / name).is_file() or (path.suffix in suffixes and path.is_file())
+def _is_hugging_face(path: Path) -> bool:
+    from weft.formats.hugging_face import looks_like
+
+    return looks_like(path)
 
 
-def _read_nanogpt(path: Path) -> ModelFiles:
-    from weft.formats.nanogpt import read_nanogpt
+def _read_hugging_face(path: Path) -> ModelFiles:
+    from weft.formats.hugging_face import read
 
-    return read_nanogpt(path)
+    return read(path)
 
 
 # (whether the path looks like the format, its reader), asked in this order; a reader is imported
 # when it is called.
 FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
     (_is_gguf, _read_gguf),
-    (lambda path: _is(path, "ckpt.pt", ".pt", ".pth"), _read_nanogpt),
+    (_is_hugging_face, _read_hugging_face),
+    (lambda path: _is(path, "ckpt.pt", (".pt", ".pth")), lambda path: _nanogpt(path)),
 ]
+
+
+def looks_foreign(path: Path) -> bool:
+    """Whether some reader takes it for a file or folder of its format."""
+    return any(looks_like(path) for looks_like, _ in FORMATS)
 
 
 def read_model(path: str | Path) -> ModelFiles:

@@ -1,13 +1,15 @@
 """From a path to a `LoadedModel`: which checkpoint is meant, and what is wrong if it cannot be.
 
 A run folder stands for its best checkpoint (lowest validation loss) unless the latest is asked for.
-Everything that is read was verified against the checkpoint's manifest.
+Everything that is read of a checkpoint was verified against its manifest. Models of other programs
+are read by `weft.formats`; a name that is no path is looked up among those that weft pull brought.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -24,6 +26,9 @@ from weft.checkpoint import (
 )
 from weft.config import ModelConfig, from_dict
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
+from weft.formats import Weights, hub, looks_foreign, read_model
+from weft.formats.hugging_face_names import parameters
+from weft.formats.quantized import QuantizedWeights, read_quantized
 from weft.inference.generation import LoadedModel
 from weft.models import GPT, CachePrecision
 from weft.nn import init
@@ -32,6 +37,7 @@ from weft.tokenizers import tokenizer_from_json
 Which = Literal["best", "latest"]
 InferencePrecision = Literal["float32", "bfloat16"]
 WEIGHTS = "model.safetensors"
+LISTED = 10  # flaws that one error spells out
 
 
 def load(
@@ -41,18 +47,23 @@ def load(
     precision: InferencePrecision = "float32",
     cache: CachePrecision | None = None,
 ) -> LoadedModel:
-    """The model in a run folder or checkpoint folder, ready to generate.
+    """The model at `path`, ready to generate; its weights are read when they are needed.
 
-    `precision` "bfloat16" rounds the weights of the matrices once and multiplies in bfloat16.
-    `cache` is the precision in which keys and values are kept: float32, bfloat16, or int8 with a
-    scale for each; without it the compute precision. Raises `CheckpointError` for a folder that is
-    incomplete or altered, `WeftError` for a path that does not exist (with the nearest name that
-    does), `ConfigError` for a wrong option.
+    `path` is a run folder, a checkpoint folder, a model of another program (a Hugging Face folder;
+    see `weft.formats`) or the name of one that weft pull has brought. `precision` "bfloat16" rounds
+    the weights of the matrices once and multiplies in bfloat16. `cache` is the precision in which
+    keys and values are kept: float32, bfloat16, or int8 with a scale for each; without it the
+    compute precision. Raises `CheckpointError` or `MalformedFileError` for what is incomplete or
+    altered, `WeftError` for a path that does not exist (with the nearest name that does),
+    `ConfigError` for a wrong option.
     """
     if precision not in ("float32", "bfloat16"):
         raise ConfigError(f"unknown precision {precision!r}; load; choose float32 or bfloat16")
     if cache not in (None, *get_args(CachePrecision)):
         raise ConfigError(f"unknown cache {cache!r}; load; choose float32, bfloat16 or int8")
+    path = find_path(path)
+    if not is_ours(path):
+        return _load_foreign(path, precision, cache)
     found = find_checkpoint(path, checkpoint)
     config = model_config(found)
     tokenizer = tokenizer_from_json(found.tokenizer_json)
@@ -61,13 +72,59 @@ def load(
             f"the tokenizer has {tokenizer.vocab_size} tokens, the model {config.vocab_size}; "
             f"{found.path}; take another checkpoint"
         )
-    model = _build(config, found)
-    if precision == "bfloat16":
-        _round_matrices(model, config)
-    dtype = "bfloat16" if precision == "bfloat16" else None
+    weights = _fitting(config, found)
     return LoadedModel(
-        model, tokenizer, config, found.path, found.step, dtype, found.state, cache=cache
+        None,
+        tokenizer,
+        config,
+        found.path,
+        found.step,
+        None if precision == "float32" else precision,
+        found.state,
+        cache=cache,
+        weights=weights,
+        build=lambda: build(config, weights, precision),
     )
+
+
+def _load_foreign(
+    path: Path, precision: InferencePrecision, cache: CachePrecision | None
+) -> LoadedModel:
+    files = read_model(path)
+    return LoadedModel(
+        None,
+        files.tokenizer,
+        files.config,
+        files.path,
+        cache=cache,
+        dtype=None if precision == "float32" else precision,
+        weights=files.weights,
+        build=lambda: build(files.config, files.weights, precision),
+        notes=files.notes,
+    )
+
+
+def find_path(path: str | Path) -> Path:
+    """The path itself, if it is there, or the model of that name that weft pull has brought.
+
+    Raises `ConfigError` for no name, `WeftError` with the nearest that there is.
+    """
+    if not str(path):
+        raise ConfigError("no model given; its name is empty; give a run folder")
+    found = Path(path)
+    if found.exists():
+        return found
+    pulled = hub.pulled_model(str(path))
+    if pulled is not None:
+        return pulled
+    if hub.is_short_name(str(path)):
+        raise WeftError(f"no such model here; {path}; bring it with weft pull {path}")
+    raise WeftError(f"no such folder; {path}; {_nearest(found)}")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it is a run folder or a checkpoint folder, or at least no other program's model."""
+    return path.is_dir() and not looks_foreign(path)
 
 
 def model_config(found: Checkpoint) -> ModelConfig:
@@ -86,11 +143,7 @@ def find_checkpoint(path: str | Path, which: Which = "best") -> Checkpoint:
     """
     if which not in ("best", "latest"):
         raise ConfigError(f"unknown checkpoint {which!r}; load; choose best or latest")
-    if not str(path):
-        raise ConfigError("no model given; its name is empty; give a run folder")
-    path = Path(path)
-    if not path.exists():
-        raise WeftError(f"no such folder; {path}; {_nearest(path)}")
+    path = find_path(path)
     if not path.is_dir():
         raise MalformedFileError(
             f"not a run folder or checkpoint folder; {path}; give the folder that weft train wrote"
@@ -126,30 +179,53 @@ def _nearest(path: Path) -> str:
     return f"did you mean {path.parent / near[0]}?" if near else "check the path"
 
 
-def _build(config: ModelConfig, found: Checkpoint) -> Any:
+def _fitting(config: ModelConfig, found: Checkpoint) -> Weights:
+    """The checkpoint's weights; names and shapes, which cost nothing, are checked first."""
+    weights = read_quantized(found.model, str(found.path / WEIGHTS))
+    if config.n_layer > len(weights):
+        raise _unfit(f"{config.n_layer} layers, but {len(weights)} arrays", found)
+    expected = {p.name: p.shape for p in parameters(config)}
+    problems = [f"missing {name}" for name in expected if name not in weights]
+    problems += [f"unknown {name!r:.80}" for name in weights if name not in expected]
+    for name in expected:
+        shape = _shape(weights, name) if name in weights else expected[name]
+        if shape != expected[name]:
+            problems.append(f"{name} is {shape}, not {expected[name]}")
+    if problems:
+        raise _unfit(", ".join(problems[:LISTED]), found)
+    return weights
+
+
+def _shape(weights: Weights, name: str) -> tuple[int, ...]:
+    whole = weights.quantized(name) if isinstance(weights, QuantizedWeights) else None
+    return weights.unchecked(name).shape if whole is None else whole.shape
+
+
+def _unfit(what: str, found: Checkpoint) -> CheckpointError:
+    return CheckpointError(
+        f"the weights do not fit the configuration: {what}; {found.path}; take another checkpoint"
+    )
+
+
+def build(
+    config: ModelConfig, weights: Mapping[str, Any], precision: InferencePrecision = "float32"
+) -> Any:
+    """The `GPT` with these weights, in evaluation mode; one array at a time is in memory twice.
+
+    With "bfloat16" the weights of linear layers are rounded, once instead of at every product. An
+    embedding stays in float32 unless it is the output layer too and float32 positions are added to
+    it: the residual stream must stay in float32.
+    """
     with init.skipped():
         model = GPT(config)
-    try:
-        model.load_state_dict(found.model)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:]]
-        raise CheckpointError(
-            f"the weights do not fit the configuration: {' '.join(lines)[:300]}; {found.path}; "
-            "take another checkpoint"
-        ) from error
-    return model.eval()
-
-
-def _round_matrices(model: Any, config: ModelConfig) -> None:
-    """Weights of linear layers in bfloat16, once instead of at every multiplication.
-
-    An embedding stays in float32 unless it is the output layer too and float32 positions are added
-    to it: the residual stream must stay in float32.
-    """
     keep = {"position.weight"}
     if not (config.tie_embeddings and config.arch == "gpt2"):
         keep.add("embedding.weight")
     for name, parameter in model.named_parameters():
-        if parameter.ndim == 2 and name not in keep:
-            rounded = kernels.active.cast(parameter.array, np.dtype("bfloat16"))
-            parameter.data = Tensor(rounded)
+        array = weights[name]
+        if precision == "bfloat16" and array.ndim == 2 and name not in keep:
+            whole = np.ascontiguousarray(array, np.float32)
+            parameter.data = Tensor(kernels.active.cast(whole, np.dtype("bfloat16")))
+        else:
+            parameter.array[...] = array
+    return model.eval()

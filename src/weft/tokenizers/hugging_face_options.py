@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from weft.tokenizers.strict_json import malformed, shown
+from weft.errors import UnsupportedFileError
+from weft.tokenizers.strict_json import printable, shown
 
 EACH_CHARACTER = {"Regex": r"[\s\S]"}
 """The pattern of Split that matches every code point; "." would join lines of white space."""
@@ -79,8 +80,10 @@ ADDED_TOKEN: _Options = {
 
 
 def unsupported(what: str, where: str, supported: str) -> NoReturn:
-    """MalformedFileError: the file may be sound, but Weft does not compute it."""
-    malformed(f"{what} is not supported", where, f"Weft reads {supported}")
+    """UnsupportedFileError: the file may be sound, but Weft does not compute it."""
+    raise UnsupportedFileError(
+        f"{what} is not supported; {printable(where)}; Weft reads {supported}"
+    )
 
 
 def check_slots(document: Mapping[str, Any], slots: Slots, where: str) -> None:
