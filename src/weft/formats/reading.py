@@ -33,12 +33,23 @@ def _read_hugging_face(path: Path) -> ModelFiles:
     return read(path)
 
 
+def _is(path: Path, name: str, *suffixes: str) -> bool:
+    """A folder that has a file `name`, or a file with one of the suffixes."""
+    return (path / name).is_file() or (path.suffix in suffixes and path.is_file())
+
+
+def _read_nanogpt(path: Path) -> ModelFiles:
+    from weft.formats.nanogpt import read_nanogpt
+
+    return read_nanogpt(path)
+
+
 # (whether the path looks like the format, its reader), asked in this order; a reader is imported
 # when it is called.
 FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
     (_is_gguf, _read_gguf),
     (_is_hugging_face, _read_hugging_face),
-    (lambda path: _is(path, "ckpt.pt", (".pt", ".pth")), lambda path: _nanogpt(path)),
+    (lambda path: _is(path, "ckpt.pt", ".pt", ".pth"), _read_nanogpt),
 ]
 
 
