@@ -13,6 +13,7 @@ void bind_elementwise(nb::module_& m);
 void bind_matmul(nb::module_& m);
 void bind_optimizer(nb::module_& m);
 void bind_rows(nb::module_& m);
+void bind_tokenizer(nb::module_& m);
 void bind_tokens(nb::module_& m);
 
 namespace {
@@ -78,6 +79,7 @@ NB_MODULE(_native, m) {
     bind_matmul(m);
     bind_optimizer(m);
     bind_rows(m);
+    bind_tokenizer(m);
     bind_tokens(m);
 }
 

@@ -18,7 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "sanitize"
 COMPILER = os.environ.get("CXX", "g++")
-TESTS = ("tests/kernels", "tests/autograd", "tests/nn", "tests/optim")
+TESTS = (
+    "tests/kernels",
+    "tests/autograd",
+    "tests/nn",
+    "tests/optim",
+    "tests/tokenizers/test_native.py",
+)
 OPTIONS = {
     # Python and its libraries do not give everything back at the end: leaks are not looked for.
     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1",

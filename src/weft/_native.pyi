@@ -1,7 +1,9 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import numpy
 import numpy.typing
+from numpy.typing import NDArray
 
 
 def isas() -> list[str]:
@@ -113,6 +115,48 @@ def rms_norm_backward(dy: numpy.typing.NDArray[Any], x: numpy.typing.NDArray[Any
 def rotary_forward(x: numpy.typing.NDArray[Any], cos: numpy.typing.NDArray[Any], sin: numpy.typing.NDArray[Any]) -> numpy.typing.NDArray[Any]: ...
 
 def rotary_backward(dy: numpy.typing.NDArray[Any], cos: numpy.typing.NDArray[Any], sin: numpy.typing.NDArray[Any]) -> numpy.typing.NDArray[Any]: ...
+
+def split_pieces(text: str) -> object:
+    """The pieces of GPT-2's pattern."""
+
+class BytePairEncoder:
+    """Text to ids by byte pairs."""
+
+    def __init__(self, byte_ids: Annotated[NDArray[numpy.int64], dict(order='C', device='cpu', writable=False)], merges: Annotated[NDArray[numpy.int64], dict(order='C', device='cpu', writable=False)]) -> None:
+        """
+        byte_ids (256,), -1 for none; merges (N, 3): left, right and merged id, by rank.
+        """
+
+    def encode(self, text: str) -> object:
+        """Ids (T,) in uint32."""
+
+    def merge(self, ids: Sequence[int]) -> list[int]:
+        """The ids of one piece, merged."""
+
+class TokenBytes:
+    """Ids to bytes."""
+
+    def __init__(self, tokens: list[bytes]) -> None: ...
+
+    def of_array(self, ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> object:
+        """The bytes of ids (T,) in uint32."""
+
+    def of_list(self, ids: list[int]) -> object:
+        """The bytes of a list of integers."""
+
+class PieceCounter:
+    """How often each piece of a text occurs."""
+
+    def __init__(self) -> None: ...
+
+    def add(self, text: str) -> bool:
+        """Count all pieces of a text; False: not possible."""
+
+    def counts(self) -> dict[str, int]:
+        """Piece to frequency."""
+
+def learn_merges(pieces: dict[str, int], count: int, byte_order: bytes) -> object:
+    """Tokens and merges, by the rule of bpe_training.learn_merges."""
 
 def embedding_forward(w: numpy.typing.NDArray[Any], ids: numpy.typing.NDArray[Any]) -> numpy.typing.NDArray[Any]: ...
 

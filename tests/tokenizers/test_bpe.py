@@ -65,20 +65,6 @@ def test_any_bytes_have_ids(data, small):
     assert small.decode(ids) == data.decode(errors="replace")
 
 
-def test_a_full_cache_changes_nothing(monkeypatch, small):
-    monkeypatch.setattr("weft.tokenizers.bpe._CACHED_PIECES", 3)
-    fresh = BPETokenizer([small.token_bytes(id) for id in range(small.vocab_size)], small.merges)
-    text = "Once upon a time there was a cat and a hat and a cat. " * 3
-    assert fresh.encode(text) == small.encode(text)
-    assert len(fresh._pieces) <= 3
-
-
-def test_long_pieces_are_not_kept(small):
-    before = len(small._pieces)
-    small.encode("q" * 1000)
-    assert len(small._pieces) == before
-
-
 def test_a_byte_that_the_vocabulary_lacks():
     tokenizer = BPETokenizer([b"a", b"b", b"ab"], [(0, 1)])
     assert tokenizer.encode("aba") == [2, 0]

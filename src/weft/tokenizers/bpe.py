@@ -1,29 +1,21 @@
 """Byte-level BPE, as in GPT-2: pieces of the text by a pattern, bytes of a piece merged in pairs.
 
 Every text has an encoding, because every byte is a token; decode(encode(x)) == x. Learning the
-merges is in `bpe_training.py`, the merging itself in `byte_pairs.py`, the pattern in `pattern.py`,
-files in `hugging_face.py` and `gpt2_files.py`.
+merges is in `bpe_training.py`, encoding in `encoder.py`, the merging itself in `byte_pairs.py`, the
+pattern in `pattern.py`, files in `hugging_face.py` and `gpt2_files.py`.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 
-import numpy as np
-
-from weft.errors import ConfigError, DataError
-from weft.tokenizers import hugging_face
-from weft.tokenizers.bpe_training import count_pieces, learn_merges
+from weft.errors import ConfigError
+from weft.tokenizers import active, hugging_face
 from weft.tokenizers.byte_alphabet import to_characters
-from weft.tokenizers.byte_pairs import MergeTable, merge_pairs
 from weft.tokenizers.pattern import last_boundary, split
 from weft.tokenizers.streaming import reject_surrogates
 from weft.tokenizers.tokenizer import END_OF_TEXT, Ids, Tokenizer
-
-_CACHED_PIECES = 1 << 17
-_CACHED_LENGTH = 64  # longer pieces are rarely seen twice
 
 
 class BPETokenizer(Tokenizer):
@@ -42,15 +34,6 @@ class BPETokenizer(Tokenizer):
     ) -> None:
         super().__init__(tokens, special_tokens or {})
         self._merges = tuple(merges)
-        special = set(self._special_tokens.values())
-        ids = {token: id for id, token in enumerate(tokens) if id not in special}
-        table = {
-            (left, right): (rank, ids[tokens[left] + tokens[right]])
-            for rank, (left, right) in enumerate(merges)
-        }
-        self._pieces = _Pieces(
-            {token[0]: id for token, id in ids.items() if len(token) == 1}, table
-        )
 
     @classmethod
     def train(
@@ -73,8 +56,8 @@ class BPETokenizer(Tokenizer):
                 f"vocab_size {vocab_size} is too small; it holds 256 bytes and "
                 f"{len(special_tokens)} special tokens; give at least {256 + len(special_tokens)}"
             )
-        pieces = count_pieces([chunks] if isinstance(chunks, str) else chunks)
-        tokens, merges = learn_merges(pieces, room)
+        pieces = active.count_pieces([chunks] if isinstance(chunks, str) else chunks)
+        tokens, merges = active.learn_merges(pieces, room)
         special = {name: len(tokens) + n for n, name in enumerate(special_tokens)}
         _check_written(special_tokens, tokens)
         return cls([*tokens, *(name.encode() for name in special)], merges, special)
@@ -88,34 +71,18 @@ class BPETokenizer(Tokenizer):
         return hugging_face.write_bpe(self._tokens, self._merges, self._special_tokens)
 
     def _encode_ordinary(self, text: str, offset: int) -> Ids:
-        ids = array("I", chain.from_iterable(map(self._pieces.__getitem__, split(text))))
-        return np.frombuffer(ids, dtype=np.uint32) if ids else np.empty(0, dtype=np.uint32)
+        return self._encoder(text)
 
     def _last_boundary(self, text: str) -> int:
         return last_boundary(text)
 
-
-class _Pieces(dict[str, Sequence[int]]):
-    """Piece -> ids, worked out at first sight and remembered for the next."""
-
-    def __init__(self, byte_ids: Mapping[int, int], table: MergeTable) -> None:
-        self._byte_ids = byte_ids
-        self._table = table
-
-    def __missing__(self, piece: str) -> Sequence[int]:
-        try:
-            bytes_of_piece = [self._byte_ids[byte] for byte in piece.encode()]
-        except KeyError as error:
-            raise DataError(
-                f"byte 0x{error.args[0]:02X} of {piece[:40]!r} is not in the vocabulary; the "
-                "tokenizer was trained without it; use one that has all 256 bytes"
-            ) from None
-        ids = tuple(merge_pairs(bytes_of_piece, self._table))
-        if len(piece) <= _CACHED_LENGTH:
-            if len(self) >= _CACHED_PIECES:
-                self.clear()
-            self[piece] = ids
-        return ids
+    @cached_property
+    def _encoder(self) -> Callable[[str], Ids]:
+        tokens, special = self._tokens, set(self._special_tokens.values())
+        ids = {token: id for id, token in enumerate(tokens) if id not in special}
+        byte_ids = [ids.get(bytes([byte]), -1) for byte in range(256)]
+        merges = [(left, right, ids[tokens[left] + tokens[right]]) for left, right in self._merges]
+        return active.text_encoder(byte_ids, merges)
 
 
 def _check_special(names: Sequence[str]) -> None:

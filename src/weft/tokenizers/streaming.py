@@ -45,6 +45,8 @@ def reject_surrogates(text: str, offset: int = 0) -> None:
 
     tiktoken writes U+FFFD in its place; Weft never changes a text silently.
     """
+    if text.isascii():  # Python knows without looking
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +18,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from weft.errors import ConfigError, DataError
+from weft.tokenizers import active
 from weft.tokenizers.streaming import StreamDecoder, reject_surrogates, settled_parts
 
 END_OF_TEXT = "<|endoftext|>"
 """GPT-2's only special token: it stands between documents."""
 
 Ids = NDArray[np.uint32]
+
+_MADE_ANEW = ("_encoder", "_join")
 
 
 class Tokenizer(ABC):
@@ -127,6 +130,9 @@ class Tokenizer(ABC):
 
     def decode_bytes(self, ids: Iterable[int] | ArrayLike) -> bytes:
         """Ids -> bytes, which need not be whole UTF-8 characters."""
+        joined: bytes = self._join(ids)
+        if joined is not NotImplemented:
+            return joined
         return b"".join(map(self.token_bytes, _as_integers(ids)))
 
     def decode(self, ids: Iterable[int] | ArrayLike) -> str:
@@ -136,6 +142,14 @@ class Tokenizer(ABC):
     def stream_decoder(self) -> StreamDecoder:
         """A decoder for one id at a time: `.push(id) -> str`, `.flush() -> str`."""
         return StreamDecoder(self.token_bytes)
+
+    @cached_property
+    def _join(self) -> Callable[[Any], Any]:
+        return active.bytes_decoder(self._tokens)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy, or another process, is made from: native twins are made anew there."""
+        return {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
 
     def __repr__(self) -> str:
         kind = type(self).__name__
