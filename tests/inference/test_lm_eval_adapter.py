@@ -1,0 +1,138 @@
+"""The adapter answers lm_eval's questions: by our own definition, and asked by lm_eval itself."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tiny_model import tiny
+
+from weft.autograd import no_grad
+from weft.errors import ConfigError
+from weft.inference.lm_eval_adapter import language_model
+from weft.sampling import log_probabilities
+
+T = 16
+
+
+@pytest.fixture(scope="module")
+def model():
+    pytest.importorskip("lm_eval.api.model", reason="lm_eval (weft[eval]) is not installed")
+    return language_model(tiny("gpt2", T))
+
+
+def asked(*arguments):
+    return [SimpleNamespace(args=a) for a in arguments]
+
+
+def logprob(loaded, context, ids):
+    whole = [*context, *ids][-(T + 1) :]
+    with no_grad():
+        logits = loaded.model(np.array([whole[:-1]])).array[0][-len(ids) :]
+    return log_probabilities(logits)[np.arange(len(ids)), ids].sum()
+
+
+def test_likelihoods_of_continuations(model):
+    loaded = model.loaded
+    encode = loaded.tokenizer.encode
+    greedy = loaded.generate("once", temperature=0, max_tokens=3)
+    pairs = [("a cat", " sat"), ("", "dog"), ("once", greedy), ("a cat ", "sat"), ("x" * 30, " y")]
+    answers = model.loglikelihood(asked(*pairs))
+    contexts = [encode(c.rstrip()) if c else encode("\n") for c, _ in pairs]
+    texts = [" sat", "dog", greedy, " sat", " y"]
+    for context, text, (value, _) in zip(contexts, texts, answers, strict=True):
+        assert value == pytest.approx(logprob(loaded, context, encode(text)), abs=1e-3)
+    assert answers[2][1] is True and answers[0] == answers[3]
+
+
+def test_a_long_text_rolls_through_windows_of_the_context(model):
+    loaded = model.loaded
+    text = "the cat sat on the mat and the dog ran"
+    ids, start = loaded.tokenizer.encode(text), loaded.tokenizer.encode("\n")
+    assert len(ids) == 38
+    expected = (
+        logprob(loaded, start, ids[:16])
+        + logprob(loaded, ids[15:16], ids[16:32])
+        + logprob(loaded, ids[21:32], ids[32:])
+    )
+    answers = model.loglikelihood_rolling(asked((text,), ("",)))
+    assert answers == [pytest.approx(expected, abs=1e-3), 0]
+
+
+def test_texts_are_generated_up_to_a_stop(model):
+    loaded = model.loaded
+    whole = loaded.generate("abc", temperature=0, max_tokens=9)
+    until = whole[4:6]
+    texts = model.generate_until(
+        asked(
+            ("abc", {"until": [until], "max_gen_toks": 9, "do_sample": False, "temperature": 0.0}),
+            ("abc", {"until": [], "max_gen_toks": 9}),
+            ("x" * 40 + "abc", {"max_gen_toks": 13, "until": "\n"}),
+            ("abc", {"max_gen_toks": 5, "do_sample": True, "temperature": 0.7}),
+        )
+    )
+    assert texts[:2] == [whole[: whole.index(until)], whole]
+    assert texts[2] == loaded.generate("abc", temperature=0, max_tokens=13, stop="\n")
+    assert texts[3] == loaded.generate("abc", temperature=0.7, max_tokens=5)
+
+
+def test_options_that_are_not_known_are_refused(model):
+    with pytest.raises(ConfigError, match="num_beams = 4; generation_kwargs of an lm_eval task"):
+        model.generate_until(asked(("abc", {"num_beams": 4})))
+
+
+def test_a_run_folder_is_loaded(run_folder):
+    pytest.importorskip("lm_eval.api.model", reason="lm_eval (weft[eval]) is not installed")
+    assert language_model(run_folder, checkpoint="latest").loaded.step == 300
+
+
+def test_without_lm_eval_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lm_eval.api.model", None)
+    monkeypatch.setitem(sys.modules, "lm_eval.api", None)
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    with pytest.raises(
+        ConfigError, match=r'not installed; lm_eval adapter; pip install "weft\[eval\]"'
+    ):
+        language_model(tiny())
+
+
+TASK = """\
+task: weft_choices
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {data}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{prompt}}}}"
+doc_to_choice: "{{{{choices}}}}"
+doc_to_target: answer
+metric_list: [{{metric: acc}}]
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_lm_eval_counts_what_we_count(model, tmp_path, monkeypatch):
+    """A local task, through lm_eval's own evaluator, against `tasks.py`."""
+    evaluator = pytest.importorskip(
+        "lm_eval.evaluator", reason="lm_eval without its data sets' packages", exc_type=ImportError
+    )
+    from lm_eval.tasks import TaskManager
+
+    from weft.inference.tasks import answer_all, read_task, share
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    questions = [
+        {"prompt": p, "choices": ["sat", "ran far", "is"], "answer": i % 3}
+        for i, p in enumerate(["the cat", "a dog", "she", "all of it", "why", "one two"])
+    ]
+    data = tmp_path / "task.jsonl"
+    data.write_text("\n".join(map(json.dumps, questions)))
+    (tmp_path / "weft_choices.yaml").write_text(TASK.format(data=data))
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
+    found = evaluator.simple_evaluate(
+        model, tasks=["weft_choices"], task_manager=manager, bootstrap_iters=0, cache_requests=False
+    )
+    ours = read_task(data)
+    expected = share([a.right for a in answer_all(model.loaded, ours, [q.prompt for q in ours])])
+    assert found["results"]["weft_choices"]["acc,none"] == pytest.approx(expected.value)
