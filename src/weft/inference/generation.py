@@ -14,9 +14,19 @@ from numpy.typing import NDArray
 from weft.config import ModelConfig
 from weft.errors import ConfigError
 from weft.inference.batch import Batch
+from weft.inference.beam import BeamSearch
+from weft.inference.contrastive import ContrastiveSearch
 from weft.inference.decoder import Decoder
 from weft.inference.options import TextOptions, read_options
 from weft.inference.prefix import Maker, fingerprint, start_after
+from weft.inference.speculative import (
+    GUESSES,
+    Draft,
+    Guesser,
+    PromptLookup,
+    Speculation,
+    check_vocabularies,
+)
 from weft.inference.stopping import StopFilter
 from weft.inference.text import Generation
 from weft.inference.tokens import Continuation, Tokens
@@ -127,6 +137,18 @@ class LoadedModel:
             raise ConfigError(f"samples = {samples}; generate; give 1 or more")
         return self.generate_batch([prompt] * samples, **options)
 
+    def generate_best(self, prompt: str = "", *, best_of: int, **options: Any) -> list[str]:
+        """`best_of` texts, those first that the model finds likeliest on average per token.
+
+        Text i of them had the seed `seed + i`; the options are those of `generate_batch`.
+        """
+        batch = self.stream_batch([prompt] * best_of, **{"logprobs": 0, **options})
+        texts = [""] * best_of
+        for i, piece in batch:
+            texts[i] += piece
+        order = sorted(range(best_of), key=lambda i: -batch.texts[i].mean_logprob)
+        return [texts[i] for i in order]
+
     def generate_batch(
         self, prompts: Sequence[str], *, batch_size: int = BATCH_SIZE, **options: Any
     ) -> list[str]:
@@ -175,13 +197,43 @@ class LoadedModel:
             "end": self.tokenizer.end_of_text,
             "constraint": None if text.constraint is None else text.constraint.start(),
         }
-        drawing: dict[str, Any] = {
+        if text.search == "beams":
+            return BeamSearch(
+                self.decoder,
+                prompt,
+                beams=text.beams,
+                length_penalty=1.0 if text.length_penalty is None else text.length_penalty,
+                early_stopping=text.early_stopping or "no",
+                **common,
+            )
+        if text.search == "contrastive_alpha":
+            alpha = text.contrastive_alpha
+            return ContrastiveSearch(self.model, prompt, alpha=alpha, dtype=self.dtype, **common)
+        common |= {
             "generator": Generator(text.seed),
             "overflow": text.overflow,
             "logprobs": text.logprobs,
             "trace": text.trace,
         }
-        return Continuation(self.decoder, prompt, **common, **drawing)
+        if text.search is None:
+            return Continuation(self.decoder, prompt, **common)
+        guesser = self._guesser(text, sampling, common["generator"], len(prompt))
+        guesses = text.guesses or GUESSES
+        return Speculation(self.decoder, prompt, guesser=guesser, guesses=guesses, **common)
+
+    def _guesser(
+        self, text: TextOptions, sampling: Sampling, generator: Generator, prompt_length: int
+    ) -> Guesser:
+        if text.draft is None:
+            return PromptLookup(text.prompt_lookup)
+        check_vocabularies(text.draft, self)
+        return Draft(
+            text.draft.decoder,
+            block_size=text.draft.config.block_size,
+            sampling=sampling,
+            generator=generator,
+            prompt_length=prompt_length,
+        )
 
     def _read_but_the_last(self, prompt: list[int], text: TextOptions) -> KeyValueCache:
         """A sequence that has read all of the prompt but its last token, by way of the file."""

@@ -6,7 +6,7 @@ logit bias, the penalties, banned words, temperature, top-k, top-p, min-p, typic
 by inverting the cumulative distribution. Not here: the loop over tokens (`weft.inference`).
 """
 
-from weft.sampling.choice import Sampling, sample
+from weft.sampling.choice import Sampling, checked, sample
 from weft.sampling.distribution import UniformSource, draw, log_probabilities, probabilities
 from weft.sampling.filters import (
     apply_temperature,
@@ -32,6 +32,7 @@ __all__ = [
     "add_bias",
     "apply_temperature",
     "ban_words",
+    "checked",
     "draw",
     "explain",
     "keep_allowed",
