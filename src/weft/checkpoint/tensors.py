@@ -11,7 +11,7 @@ import json
 import math
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,30 +43,36 @@ CODES = {dtype: code for code, dtype in DTYPES.items()}
 
 
 def encode(arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> Iterator[Any]:
-    """The buffers of a safetensors file, in order; no copy of the arrays is held.
+    """The buffers of a safetensors file, in order; no copy of the arrays is held."""
+    specs = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+    yield from encode_lazily(specs, arrays.__getitem__, metadata)
+
+
+def encode_lazily(
+    specs: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]],
+    array_of: Callable[[str], Array],
+    metadata: Mapping[str, str] | None = None,
+) -> Iterator[Any]:
+    """As `encode`, for types and shapes known before the arrays: one of them at a time is made.
 
     The layout is the library's: by type, then by name; the header padded to 8 bytes.
     """
     ranks = {dtype: rank for rank, dtype in enumerate(CODES)}
-    order = sorted(arrays, key=lambda name: (ranks.get(arrays[name].dtype, 0), name))
+    order = sorted(specs, key=lambda name: (ranks.get(specs[name][0], 0), name))
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     offset = 0
     for name in order:
-        array = arrays[name]
-        if array.dtype not in CODES:
-            raise TypeError(f"cannot store {name} of type {array.dtype}")
-        span = [offset, offset + array.nbytes]
-        header[name] = {
-            "dtype": CODES[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": span,
-        }
+        dtype, shape = specs[name]
+        if dtype not in CODES:
+            raise TypeError(f"cannot store {name} of type {dtype}")
+        span = [offset, offset + math.prod(shape) * dtype.itemsize]
+        header[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": span}
         offset = span[1]
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     yield struct.pack("<Q", len(text)) + text
     for name in order:
-        yield np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8)
+        yield np.ascontiguousarray(array_of(name)).reshape(-1).view(np.uint8)
 
 
 def encoded_size(arrays: Mapping[str, Array]) -> int:
