@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_model import LETTERS
+from tiny_model import LETTERS, tiny
 
 from weft.errors import ConfigError
 from weft.inference.constraint import Vocabulary, constrain
@@ -187,6 +187,33 @@ def test_wrong_constraints(options, error):
     with pytest.raises(ConfigError) as caught:
         constrain(PADDED, **options)
     assert error in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"beams": 3, "temperature": 0}])
+def test_a_model_writes_what_it_must(options):
+    """The constraint comes before the other filters: they cannot remove all that it leaves."""
+    loaded = tiny("gpt2", 32)
+    options = {"max_tokens": 25, **options}
+    if "beams" not in options:
+        options |= {"top_k": 2, "repetition_penalty": 1.5}
+    pattern = "([a-m]{3} ){1,3}(yes|no)"
+    language = loaded.constrain(regex=pattern)
+    for seed in range(5):
+        text = loaded.generate("once", constraint=language, seed=seed, **options)
+        assert re.fullmatch(pattern, text)
+    assert loaded.generate("once", constraint=loaded.constrain(choices=["qq"])) == "qq"
+
+
+def test_texts_of_a_batch_share_a_language_and_not_their_places():
+    loaded = tiny("gpt2", 32)
+    language = loaded.constrain(regex="[a-f]{2}( [a-f]{2}){1,4}q")
+    prompts = ["a", "the", "the", "dog"]
+    texts = loaded.generate_batch(prompts, constraint=language, seed=3, max_tokens=20)
+    alone = [
+        loaded.generate(prompt, constraint=language, seed=3 + i, max_tokens=20)
+        for i, prompt in enumerate(prompts)
+    ]
+    assert texts == alone and all(re.fullmatch("[a-f ]+q", text) for text in texts)
 
 
 HOSTILE = [

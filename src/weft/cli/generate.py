@@ -36,6 +36,12 @@ class Generate:
     """Above 1, tokens that were there already become less likely; above 0, to 100; 1 is off."""
     stop: tuple[str, ...] = ()
     """Stop before this text. May be given several times."""
+    regex: Annotated[str | None, off("REGEX")] = None
+    """Write only what this regular expression matches as a whole."""
+    choices: tuple[str, ...] = ()
+    """Write only one of these texts. Given once for each."""
+    json_schema: Annotated[str | None, off("FILE")] = None
+    """Write only JSON that satisfies the schema in this file."""
     seed: int = 0
     """The same seed gives the same text; 0 to 4294967295. Sample i has seed + i."""
     samples: int = 1
@@ -62,6 +68,7 @@ class Generate:
 
 
 def run(options: Generate) -> None:
+    from weft.cli.constraints import read_constraint
     from weft.errors import ConfigError
     from weft.inference import load
 
@@ -75,13 +82,16 @@ def run(options: Generate) -> None:
         cache=options.cache,
     )
     prompt = read_stdin() if options.prompt == "-" else options.prompt
-    samples = [_sample(loaded, options, prompt, i) for i in range(options.samples)]
+    constraint = read_constraint(loaded, options.regex, options.choices, options.json_schema)
+    samples = [_sample(loaded, options, prompt, i, constraint) for i in range(options.samples)]
     if options.json:
         model = str(loaded.path)
         output.result_json({"model": model, "prompt": prompt, "samples": samples})
 
 
-def _sample(loaded: Any, options: Generate, prompt: str, index: int) -> dict[str, Any]:
+def _sample(
+    loaded: Any, options: Generate, prompt: str, index: int, constraint: Any
+) -> dict[str, Any]:
     """Print (unless --json) and describe one text."""
     show = not options.json
     stream = loaded.stream(
@@ -96,6 +106,7 @@ def _sample(loaded: Any, options: Generate, prompt: str, index: int) -> dict[str
         seed=options.seed + index,
         truncate=options.truncate,
         overflow=options.overflow,
+        constraint=constraint,
         prompt_cache=options.prompt_cache,
     )
     if show and options.samples > 1:
@@ -111,6 +122,8 @@ def _sample(loaded: Any, options: Generate, prompt: str, index: int) -> dict[str
     if show:
         output.result()
     _notes(stream, loaded.config.block_size)
+    if constraint is not None and stream.finish_reason in ("length", "context"):
+        output.note("weft: the text may not be whole: it was cut before the constraint ended it")
     return {
         "text": "".join(pieces),
         "seed": options.seed + index,

@@ -15,6 +15,7 @@ from weft.config import ModelConfig
 from weft.errors import ConfigError
 from weft.inference.batch import Batch
 from weft.inference.beam import BeamSearch
+from weft.inference.constraint import Language, Vocabulary, constrain
 from weft.inference.contrastive import ContrastiveSearch
 from weft.inference.decoder import Decoder
 from weft.inference.options import TextOptions, read_options
@@ -65,6 +66,7 @@ class LoadedModel:
         self.config, self.path, self.step, self.dtype = config, path, step, dtype
         self.state, self.notes, self.cache = state or {}, tuple(notes), cache
         self._decoder: Decoder | None = None
+        self._vocabulary: Vocabulary | None = None
 
     @property
     def model(self) -> Any:
@@ -105,7 +107,7 @@ class LoadedModel:
 
     @tokenizer.setter
     def tokenizer(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+        self._tokenizer, self._vocabulary = tokenizer, None
 
     @property
     def decoder(self) -> Decoder:
@@ -117,6 +119,17 @@ class LoadedModel:
     @decoder.setter
     def decoder(self, decoder: Decoder) -> None:
         self._decoder = decoder
+
+    def constrain(self, **kind: Any) -> Language:
+        """What `stream` takes as `constraint`: texts of one of `regex`, `choices`, `schema`.
+
+        `regex` is a regular expression for the whole text, `choices` a list of texts, `schema` a
+        parsed JSON schema. Make it once for many texts: it remembers what it worked out. Raises
+        `ConfigError` for what is not supported or too large, or cannot be written in the tokens.
+        """
+        if self._vocabulary is None:
+            self._vocabulary = Vocabulary(self.tokenizer, self.config.vocab_size)
+        return constrain(self._vocabulary, **kind)
 
     @overload
     def generate(self, prompt: str = "", *, samples: None = None, **options: Any) -> str: ...
