@@ -21,6 +21,7 @@ from weft.kernels import active
 
 Quantization = Literal["int8", "int4"]
 BLOCK = 32
+SLAB = 1 << 20  # elements quantised together: the definition makes a few copies of them
 # Read by every token (the output layer) or by few (the embedding), and the most sensitive of all:
 # they stay int8 in an int4 model, as in llama.cpp's.
 ALWAYS_INT8 = ("embedding.weight", "head.weight")
@@ -106,15 +107,30 @@ def is_quantizable(name: str, array: Array) -> bool:
 
 def quantize_matrix(name: str, array: Array, kind: Quantization) -> QuantizedMatrix:
     """One matrix (N, K) of any float type, as `quantize_weights` does it."""
+    eight = kind == "int8" or name in ALWAYS_INT8
+    quantize = _to_int8 if eight else _to_int4
+    N, K = array.shape
+    q = np.empty((N, K if eight else K // 2), np.int8 if eight else np.uint8)
+    scale = np.empty((N, K // BLOCK), np.float16)
+    rows = max(1, SLAB // max(1, K))
     try:
-        if kind == "int8" or name in ALWAYS_INT8:
-            return QuantizedMatrix(*active.quantize_int8(array))
-        q, scale = active.quantize_int4(array, search=True)
+        for first in range(0, N, rows):
+            slab = slice(first, first + rows)
+            q[slab], scale[slab] = quantize(array[slab])
     except ValueError as error:
         raise ConfigError(
             f"{error}; {name}; repair the model: weft info shows its weights"
         ) from None
-    return QuantizedMatrix(pack_int4(q), scale)
+    return QuantizedMatrix(q, scale)
+
+
+def _to_int8(rows: Array) -> tuple[Array, Array]:
+    return active.quantize_int8(rows)
+
+
+def _to_int4(rows: Array) -> tuple[Array, Array]:
+    q, scale = active.quantize_int4(rows, search=True)
+    return pack_int4(q), scale
 
 
 def read_quantized(arrays: Mapping[str, Array], where: str) -> Weights:
