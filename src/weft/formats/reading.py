@@ -44,12 +44,19 @@ def _read_nanogpt(path: Path) -> ModelFiles:
     return read_nanogpt(path)
 
 
+def _read_openai(path: Path) -> ModelFiles:
+    from weft.formats.openai import read_openai
+
+    return read_openai(path)
+
+
 # (whether the path looks like the format, its reader), asked in this order; a reader is imported
 # when it is called.
 FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
     (_is_gguf, _read_gguf),
     (_is_hugging_face, _read_hugging_face),
     (lambda path: _is(path, "ckpt.pt", ".pt", ".pth"), _read_nanogpt),
+    (lambda path: _is(path, "hparams.json", ".index"), _read_openai),
 ]
 
 
