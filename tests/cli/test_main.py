@@ -59,7 +59,7 @@ def test_no_option_is_without_a_text(weft, path):
 
 
 def test_verbs_that_are_not_built_are_not_listed(weft):
-    for verb in ("chat", "serve", "convert", "plan", "lessons"):
+    for verb in ("chat", "serve", "plan", "lessons"):
         assert verb not in weft("--help").out.split()
         assert weft(verb).code == 2
 
@@ -72,7 +72,7 @@ def test_version(weft):
     ("argv", "error"),
     [
         ("trian x", "unknown command 'trian'; weft; did you mean train?"),
-        ("xyzzy", "unknown command 'xyzzy'; weft; choose one of train, generate, eval, info,"),
+        ("xyzzy", "unknown command 'xyzzy'; weft; choose one of train, generate, eval, convert"),
         ("bench trian", "unknown command 'trian'; weft bench; did you mean train?"),
         ("help trian", "unknown command 'trian'; weft; did you mean train?"),
         ("info", "missing argument MODEL; weft info; see weft info --help"),

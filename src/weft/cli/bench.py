@@ -75,7 +75,7 @@ class Generate:
     """
 
     model: Annotated[str, *positional("MODEL")]
-    """Run folder or checkpoint folder."""
+    """Run folder, checkpoint folder, Hugging Face folder, GGUF file, or a pulled model."""
     prompt_tokens: int = 64
     """Tokens of the prompt; from 1."""
     max_tokens: int = 128

@@ -28,7 +28,7 @@ class Eval:
     """
 
     model: Annotated[str, *positional("MODEL")]
-    """Run folder or checkpoint folder."""
+    """Run folder, checkpoint folder, Hugging Face folder, GGUF file, or a pulled model."""
     text: Annotated[str, *positional("TEXT")]
     """Text file, folder, - (stdin), token shard, task, or stories, pydocs, shakespeare."""
     stride: Annotated[int | None, off("INT")] = None

@@ -19,7 +19,7 @@ class Generate:
     """
 
     model: Annotated[str, *positional("MODEL")]
-    """Run folder or checkpoint folder."""
+    """Run folder, checkpoint folder, Hugging Face folder, GGUF file, or a pulled model."""
     prompt: Annotated[str, *positional("[PROMPT]")] = ""
     """Text to continue; - reads it from stdin. Without one the model starts a text."""
     max_tokens: int = 256

@@ -24,7 +24,7 @@ class Info:
     """
 
     model: Annotated[str, *positional("MODEL")]
-    """Run folder or checkpoint folder."""
+    """Run folder, checkpoint folder, Hugging Face folder, GGUF file, or a pulled model."""
     checkpoint: Literal["best", "latest"] = "best"
     """Which checkpoint of a run folder: lowest validation loss, or highest step."""
     json: Json = False
@@ -32,16 +32,17 @@ class Info:
 
 def run(options: Info) -> None:
     from weft.config import to_dict
+    from weft.formats.parameters import parameter_shapes
     from weft.inference import load
 
     loaded = load(options.model, checkpoint=options.checkpoint)
-    shapes = {name: p.shape for name, p in loaded.model.named_parameters()}
+    shapes = parameter_shapes(loaded.config)
     values = {
         "path": str(loaded.path),
         "step": loaded.step,
         "val_loss": loaded.state.get("val_loss"),
         "config": to_dict(loaded.config),
-        "tokenizer": describe_tokenizer(loaded.tokenizer),
+        "tokenizer": describe_tokenizer(loaded.tokenizer) if loaded.has_tokenizer else None,
         "parameters": sum(map(_size, shapes.values())),
         "parameters_without_embeddings": without_embeddings(shapes),
         "tensors": [
@@ -49,6 +50,8 @@ def run(options: Info) -> None:
         ],
         "memory_bytes": memory_bytes(loaded.config, shapes),
     }
+    for note in loaded.notes:
+        output.note(f"weft: {note}")
     if options.json:
         output.result_json(values)
         return
@@ -94,7 +97,8 @@ def _print(values: dict[str, Any], shapes: dict[str, tuple[int, ...]], config: M
     output.result(f"{values['path']}: {config.arch}, step {values['step']:,}{loss}\n")
     fields = [(name, str(value)) for name, value in values["config"].items()]
     tokenizer = values["tokenizer"]
-    fields.append(("tokenizer", f"{tokenizer['kind']}, {tokenizer['vocab_size']:,} tokens"))
+    kind = f"{tokenizer['kind']}, {tokenizer['vocab_size']:,} tokens" if tokenizer else "none"
+    fields.append(("tokenizer", kind))
     output.result(output.table(fields) + "\n")
     output.result(output.table(tree_rows(shapes), "llr") + "\n")
     without = values["parameters_without_embeddings"]

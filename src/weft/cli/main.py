@@ -44,6 +44,12 @@ VERBS = {
         "loss, perplexity and bits per byte",
         "weft eval runs/book-1 other.txt",
     ),
+    "convert": Verb(
+        "convert",
+        "convert SRC DST",
+        "to Hugging Face, GGUF, nanoGPT",
+        "weft convert runs/book-1 book.gguf",
+    ),
     "info": Verb(
         "info", "info MODEL", "what a model is made of, and its memory", "weft info runs/book-1"
     ),

@@ -27,7 +27,7 @@ from weft.checkpoint import (
 from weft.config import ModelConfig, from_dict
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
 from weft.formats import Weights, hub, looks_foreign, read_model
-from weft.formats.hugging_face_names import parameters
+from weft.formats.parameters import parameter_shapes
 from weft.formats.quantized import QuantizedWeights, read_quantized
 from weft.inference.generation import LoadedModel
 from weft.models import GPT, CachePrecision
@@ -184,7 +184,7 @@ def _fitting(config: ModelConfig, found: Checkpoint) -> Weights:
     weights = read_quantized(found.model, str(found.path / WEIGHTS))
     if config.n_layer > len(weights):
         raise _unfit(f"{config.n_layer} layers, but {len(weights)} arrays", found)
-    expected = {p.name: p.shape for p in parameters(config)}
+    expected = parameter_shapes(config)
     problems = [f"missing {name}" for name in expected if name not in weights]
     problems += [f"unknown {name!r:.80}" for name in weights if name not in expected]
     for name in expected:
