@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from itertools import product
+from pathlib import Path
 
 import numpy as np
+import pytest
 from gguf_models import TEXT, greedy, logits_of, model_of, tokenizer_of
 from llama_cpp import ask
 
+from weft.config import ModelConfig
 from weft.formats.gguf import read_gguf
 from weft.formats.gguf_write import write_gguf
+from weft.models import GPT
+from weft.tokenizers import load_tokenizer
 
 PROMPT = "The quick brown"
 STRINGS = [
@@ -59,6 +65,28 @@ def test_greedy_text_and_tokens_are_equal(tmp_path):
         expected.append([text, *map(tokenizer.encode, strings)])
     for name, answers, ours in zip(MODELS, ask(*models), expected, strict=True):
         assert [answer["tokens"] for answer in answers] == ours, name
+
+
+MORE_STRINGS = [
+    *STRINGS, "It's WE'LL I'm", "a\n\n\nb   \n  x", "x² ½ ٣ 1234567890 12,345.67", "e\u0301 éàü",
+    "😀🎉👨‍👩‍👧", "a" * 300, "\u00a0nbsp\u2003em", "\x1c\x1d file sep", " " * 50 + "x", "\n" * 20,
+    "_under_score__", "Ελληνικά Русский العربية עברית हिन्दी ไทย 日本語のテキスト",
+]  # fmt: skip
+
+
+def test_gpt2s_own_vocabulary(tmp_path):
+    folder = Path(os.environ.get("WEFT_DATA") or Path(__file__).parents[2] / "../shared/data")
+    if not (folder / "gpt2").is_dir():
+        pytest.skip(f"GPT-2's vocabulary is not in {folder}")
+    tokenizer = load_tokenizer(folder / "gpt2")
+    config = ModelConfig(vocab_size=50257, n_layer=1, n_embd=32)
+    weights = {name: tensor.array for name, tensor in GPT(config).state_dict().items()}
+    path = tmp_path / "model.gguf"
+    write_gguf(path, config, weights, tokenizer, type="q8_0")
+    (answers,) = ask((path, [("/tokenize", {"content": text}) for text in MORE_STRINGS]))
+    for text, answer in zip(MORE_STRINGS, answers, strict=True):
+        assert answer["tokens"] == tokenizer.encode(text), text
+    assert read_gguf(path).tokenizer.to_json() == tokenizer.to_json()
 
 
 # What separates llama.cpp's numbers from ours, the weights being equal: it rounds the activations

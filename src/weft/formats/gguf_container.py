@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -33,6 +33,7 @@ MAX_NUMBERS = 1 << 24
 MAX_DIMS = 4
 MAX_ELEMENTS = 1 << 48
 BOOL, STRING, ARRAY = 7, 8, 9
+_LENGTH = struct.Struct("<Q")
 # Type number -> how `struct` and NumPy call it.
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 10: "Q", 11: "q", 12: "d"}
 
@@ -119,7 +120,7 @@ def _read_array(cursor: _Cursor, key: str) -> Any:
     kind, count = cursor.number("I"), cursor.number("Q")
     if kind == STRING:
         cursor.check_count(count, MAX_STRINGS, 8, f"strings in {shown(key)}")
-        return [cursor.string(MAX_STRING_BYTES, shown(key)) for _ in range(count)]
+        return cursor.strings(count, MAX_STRING_BYTES, shown(key))
     if kind in NUMBERS or kind == BOOL:
         dtype = np.dtype("<" + NUMBERS.get(kind, "B"))
         cursor.check_count(count, MAX_NUMBERS, dtype.itemsize, f"numbers in {shown(key)}")
@@ -197,7 +198,7 @@ class _Cursor:
 
     def take(self, count: int) -> bytes:
         if count > len(self.data) - self.at:
-            malformed(f"it ends in the middle of its header, at {len(self.data):,}", self.where)
+            self._ends()
         self.at += count
         return bytes(self.data[self.at - count : self.at])
 
@@ -205,13 +206,28 @@ class _Cursor:
         return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
 
     def string(self, limit: int, what: str) -> str:
-        length = self.number("Q")
-        if length > limit:
-            malformed(f"{what} is {length:,} bytes long, more than {limit:,}", self.where)
-        try:
-            return self.take(length).decode()
-        except UnicodeDecodeError:
-            malformed(f"{what} is not UTF-8", self.where)
+        return self.strings(1, limit, what)[0]
+
+    def strings(self, count: int, limit: int, what: str) -> list[str]:
+        """`count` strings of at most `limit` bytes; a vocabulary has a hundred thousand."""
+        data, at, end, texts = self.data, self.at, len(self.data), []
+        for _ in range(count):
+            length = _LENGTH.unpack_from(data, at)[0] if end - at >= 8 else end
+            at += 8
+            if limit < length and at <= end:
+                malformed(f"{what} is {length:,} bytes long, more than {limit:,}", self.where)
+            if length > end - at:
+                self._ends()
+            try:
+                texts.append(str(data[at : at + length], "utf-8"))
+            except UnicodeDecodeError:
+                malformed(f"{what} is not UTF-8", self.where)
+            at += length
+        self.at = at
+        return texts
+
+    def _ends(self) -> NoReturn:
+        malformed(f"it ends in the middle of its header, at {len(self.data):,}", self.where)
 
     def check_count(self, count: int, limit: int, least: int, what: str) -> None:
         """`count` things of at least `least` bytes must fit into what is left."""
