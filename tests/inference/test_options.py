@@ -94,7 +94,8 @@ def test_a_trace_has_the_stages_of_every_token_and_changes_nothing(loaded):
 
 def test_the_best_of_many_is_the_one_with_the_largest_mean_log_probability(loaded):
     options = {"max_tokens": 8, "temperature": 1.5}
-    texts = loaded.generate_best("once", best_of=6, seed=3, **options)
+    texts = loaded.generate("once", samples=6, best_of=6, seed=3, **options)
+    assert loaded.generate("once", best_of=6, seed=3, **options) == texts[0]
     assert sorted(texts) == sorted(loaded.generate("once", samples=6, seed=3, **options))
 
     def mean(text):
@@ -104,3 +105,19 @@ def test_the_best_of_many_is_the_one_with_the_largest_mean_log_probability(loade
 
     means = [mean(text) for text in texts]
     assert means == sorted(means, reverse=True) and means[0] > means[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 0}, "samples = 0; generate; give 1 or more"),
+        ({"best_of": 0}, "best_of = 0; generate; give samples = 1 or more"),
+        ({"samples": 3, "best_of": 2}, "best_of = 2; generate; give samples = 3 or more"),
+        ({"best_of": 2, "temperature": 0}, "best_of with temperature 0, which gives one text"),
+        ({"samples": 2, "beams": 2}, "samples with beams, which gives one text"),
+        ({"best_of": 2, "contrastive_alpha": 0.5}, "best_of with contrastive_alpha, which gives"),
+    ],
+)
+def test_numbers_of_texts_that_make_no_sense(loaded, options, message):
+    with pytest.raises(ConfigError, match=message):
+        loaded.generate("a", max_tokens=3, **options)

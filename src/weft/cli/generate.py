@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from weft.cli import output
+from weft.cli import generate_options, output
+from weft.cli.generate_options import Explaining, Sampling, Searching
+from weft.cli.generate_trace import Trace, scores
 from weft.cli.machine import use_threads
-from weft.cli.options import Json, off, positional, read_stdin
+from weft.cli.options import Json, group, off, positional, read_stdin
+from weft.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -24,16 +27,6 @@ class Generate:
     """Text to continue; - reads it from stdin. Without one the model starts a text."""
     max_tokens: int = 256
     """New tokens at most; from 1."""
-    temperature: float = 0.8
-    """Randomness, 0 to 100; 0 takes the likeliest token always."""
-    top_k: Annotated[int | None, off("INT")] = None
-    """Keep only the k likeliest tokens; from 1. Off unless given."""
-    top_p: float = 1.0
-    """Keep the likeliest tokens that together reach this probability; above 0, to 1 (off)."""
-    min_p: float = 0.0
-    """Keep tokens at least this share as likely as the likeliest; from 0 (off), below 1."""
-    repetition_penalty: float = 1.0
-    """Above 1, tokens that were there already become less likely; above 0, to 100; 1 is off."""
     stop: tuple[str, ...] = ()
     """Stop before this text. May be given several times."""
     regex: Annotated[str | None, off("REGEX")] = None
@@ -64,76 +57,141 @@ class Generate:
     """File of what was computed of a prompt: read if prompts begin alike, else written."""
     threads: Annotated[int | None, off("INT")] = None
     """Threads; from 1. By default as many as this process may use."""
+    sampling: Annotated[Sampling, *group()] = field(default_factory=Sampling)
+    """How a token is chosen: these are applied one after the other, in this order."""
+    searching: Annotated[Searching, *group()] = field(default_factory=Searching)
+    """Other ways to find a text than to draw token after token; one of them at a time."""
+    explaining: Annotated[Explaining, *group()] = field(default_factory=Explaining)
+    """Why these tokens."""
     json: Json = False
 
 
 def run(options: Generate) -> None:
     from weft.cli.constraints import read_constraint
-    from weft.errors import ConfigError
     from weft.inference import load
+    from weft.inference.options import check_samples
 
-    if options.samples < 1:
-        raise ConfigError(f"samples = {options.samples}; generate; give 1 or more")
+    searching, explaining = options.searching, options.explaining
+    if explaining.logprobs is not None and not options.json:
+        raise ConfigError("logprobs without --json; generate; add --json, or take --trace")
+    values = generate_options.values(options.sampling, searching, explaining)
+    check_samples(values, options.samples, searching.best_of)
     use_threads(options.threads)
-    loaded = load(
-        options.model,
-        checkpoint=options.checkpoint,
-        precision=options.precision,
-        cache=options.cache,
-    )
+    loading: dict[str, Any] = {"precision": options.precision, "cache": options.cache}
+    loaded = load(options.model, checkpoint=options.checkpoint, **loading)
+    if searching.draft is not None:
+        values["draft"] = load(searching.draft, **loading)
     prompt = read_stdin() if options.prompt == "-" else options.prompt
-    constraint = read_constraint(loaded, options.regex, options.choices, options.json_schema)
-    samples = [_sample(loaded, options, prompt, i, constraint) for i in range(options.samples)]
-    if options.json:
-        model = str(loaded.path)
-        output.result_json({"model": model, "prompt": prompt, "samples": samples})
-
-
-def _sample(
-    loaded: Any, options: Generate, prompt: str, index: int, constraint: Any
-) -> dict[str, Any]:
-    """Print (unless --json) and describe one text."""
-    show = not options.json
-    stream = loaded.stream(
-        prompt,
-        max_tokens=options.max_tokens,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        min_p=options.min_p,
-        repetition_penalty=options.repetition_penalty,
-        stop=options.stop,
-        seed=options.seed + index,
-        truncate=options.truncate,
-        overflow=options.overflow,
-        constraint=constraint,
-        prompt_cache=options.prompt_cache,
-    )
-    if show and options.samples > 1:
-        output.note(f"[sample {index + 1} of {options.samples}, seed {options.seed + index}]")
-    if show and options.echo:
-        output.result(prompt, end="")
-    started, pieces = time.perf_counter(), []
-    for piece in stream:
-        pieces.append(piece)
-        if show:
-            output.result(piece, end="")
-    seconds = time.perf_counter() - started
-    if show:
-        output.result()
-    _notes(stream, loaded.config.block_size)
-    if constraint is not None and stream.finish_reason in ("length", "context"):
-        output.note("weft: the text may not be whole: it was cut before the constraint ended it")
-    return {
-        "text": "".join(pieces),
-        "seed": options.seed + index,
-        "finish_reason": stream.finish_reason,
-        "prompt_tokens": stream.prompt_tokens,
-        "truncated_tokens": stream.truncated,
-        "tokens": stream.tokens,
-        "seconds": seconds,
-        "tokens_per_second": stream.tokens / seconds if seconds else None,
+    values |= {
+        name: getattr(options, name)
+        for name in ("max_tokens", "stop", "seed", "truncate", "overflow", "prompt_cache")
     }
+    given = options.regex, options.choices, options.json_schema
+    values["constraint"] = read_constraint(loaded, *given)
+    count = max(options.samples, searching.best_of)
+    if count > options.samples and explaining.logprobs is None:
+        values["logprobs"] = 0  # the mean of which decides
+    show = _Show(loaded, options, prompt, count, values["constraint"] is not None)
+    show.run(loaded.stream_batch([prompt] * count, **values))
+    if options.json:
+        samples = [show.describe(i) for i in show.chosen()]
+        output.result_json({"model": str(loaded.path), "prompt": prompt, "samples": samples})
+
+
+class _Show:
+    """Prints texts in their order, each as soon as it comes, and describes them."""
+
+    def __init__(
+        self, loaded: Any, options: Generate, prompt: str, count: int, constrained: bool
+    ) -> None:
+        self._loaded, self._options, self._prompt = loaded, options, prompt
+        self._constrained = constrained
+        self._pieces: list[list[str]] = [[] for _ in range(count)]
+        self._seconds = [0.0] * count
+        self._texts: list[Any] = []
+        self._trace = Trace(loaded.tokenizer, options.json) if options.explaining.trace else None
+        # A text that has to wait, for better ones or for its trace, is shown when all is known.
+        self._live = not options.json and self._trace is None and count == options.samples
+
+    def run(self, batch: Any) -> None:
+        """Compute the texts of a `Batch`."""
+        self._texts = batch.texts
+        started, now = time.perf_counter(), 0  # the text that is being printed
+        if self._live:
+            self._begin(0)
+        for i, piece in batch:
+            self._pieces[i].append(piece)
+            self._seconds[i] = time.perf_counter() - started
+            if self._trace:
+                self._trace.show(i, self._texts[i])
+            if self._live and i == now:
+                output.result(piece, end="")
+            while self._live and self._texts[now].finish_reason and now + 1 < len(self._texts):
+                self._end(now)
+                now += 1
+                self._begin(now)
+        self._finish(now)
+
+    def _finish(self, now: int) -> None:
+        """Print what is not printed yet, the texts before `now` excepted."""
+        if self._trace:
+            for i, text in enumerate(self._texts):
+                self._trace.show(i, text)
+        if self._live:
+            self._end(now)
+            for i in range(now + 1, len(self._texts)):
+                self._begin(i)
+                self._end(i)
+            return
+        for i in self.chosen():
+            if not self._options.json:
+                self._begin(i)
+            self._end(i)
+
+    def chosen(self) -> list[int]:
+        """The texts that were asked for: all, or the best."""
+        order = list(range(len(self._texts)))
+        if len(order) > self._options.samples:
+            order.sort(key=lambda i: -self._texts[i].mean_logprob)
+        return order[: self._options.samples]
+
+    def _begin(self, i: int) -> None:
+        if self._options.samples > 1:
+            seed = self._options.seed + i
+            output.note(f"[sample {i + 1} of {len(self._texts)}, seed {seed}]")
+        echo = self._prompt if self._options.echo else ""
+        output.result(echo + "".join(self._pieces[i]), end="")
+
+    def _end(self, i: int) -> None:
+        if not self._options.json:
+            output.result()
+        _notes(self._texts[i], self._loaded.config.block_size)
+        if self._constrained and self._texts[i].finish_reason in ("length", "context"):
+            output.note(
+                "weft: the text may not be whole: it was cut before the constraint ended it"
+            )
+
+    def describe(self, i: int) -> dict[str, Any]:
+        """One text in JSON."""
+        text, seconds = self._texts[i], self._seconds[i]
+        values = {
+            "text": "".join(self._pieces[i]),
+            "seed": self._options.seed + i,
+            "finish_reason": text.finish_reason,
+            "prompt_tokens": text.prompt_tokens,
+            "truncated_tokens": text.truncated,
+            "tokens": text.tokens,
+            "seconds": seconds,
+            "tokens_per_second": text.tokens / seconds if seconds else None,
+        }
+        if text.scores:
+            values["mean_logprob"] = text.mean_logprob
+        if self._options.explaining.logprobs is not None:
+            values["logprobs"] = scores(text, self._loaded.tokenizer)
+        guessed = getattr(text.source, "guessed", None)
+        if guessed is not None:
+            values |= {"guessed_tokens": guessed, "kept_tokens": text.source.kept}
+        return values
 
 
 def _notes(stream: Any, block_size: int) -> None:
@@ -144,6 +202,11 @@ def _notes(stream: Any, block_size: int) -> None:
         output.note(
             f"weft: past the context of {block_size} tokens the model saw its last "
             f"{block_size // 2} to {block_size} only (--overflow stop ends the text there)"
+        )
+    if getattr(stream.source, "acceptance", None) is not None:
+        output.note(
+            f"weft: {stream.source.kept:,} of {stream.source.guessed:,} guesses were right "
+            f"({stream.source.acceptance:.1%})"
         )
     if stream.finish_reason == "context":
         output.note(f"weft: stopped at the end of the context of {block_size} tokens")

@@ -44,6 +44,11 @@ def flag() -> Any:
     return tyro.conf.arg(help_behavior_hint=""), tyro.conf.FlagCreatePairsOff
 
 
+def group() -> Any:
+    """Marks a field that is a dataclass of options, which the help shows under its name."""
+    return (tyro.conf.OmitArgPrefixes,)
+
+
 def off(metavar: str) -> Any:
     """Marks a field whose default, None, is "not given": the help does not show it."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
@@ -95,9 +100,7 @@ def _one_line_error(box: str, program: str) -> str:
 
 def _check_names(options: Any, argv: Sequence[str], program: str) -> None:
     """Refuse an option that does not exist before its value can be taken for something else."""
-    hints = typing.get_type_hints(options, include_extras=True)
-    named = (name for name, hint in hints.items() if not _is_positional(hint))
-    names = ["--" + name.replace("_", "-") for name in named]
+    names = ["--" + name.replace("_", "-") for name in _names(options)]
     known = {"--help", *names, *(name.replace("--", "--no-", 1) for name in names)}
     for token in argv:
         if token == "--":
@@ -105,6 +108,18 @@ def _check_names(options: Any, argv: Sequence[str], program: str) -> None:
         name = token.split("=")[0].replace("_", "-")
         if token.startswith("--") and name not in known:
             raise ConfigError(unknown_key_message(token.split("=")[0], names, program))
+
+
+def _names(options: Any) -> list[str]:
+    """The fields that are options, those of groups among them."""
+    names = []
+    for name, hint in typing.get_type_hints(options, include_extras=True).items():
+        group = typing.get_args(hint)[0] if typing.get_args(hint) else hint
+        if dataclasses.is_dataclass(group):
+            names += _names(group)
+        elif not _is_positional(hint):
+            names.append(name)
+    return names
 
 
 def _is_positional(hint: Any) -> bool:

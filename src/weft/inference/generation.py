@@ -18,7 +18,7 @@ from weft.inference.beam import BeamSearch
 from weft.inference.constraint import Language, Vocabulary, constrain
 from weft.inference.contrastive import ContrastiveSearch
 from weft.inference.decoder import Decoder
-from weft.inference.options import TextOptions, read_options
+from weft.inference.options import TextOptions, check_samples, read_options
 from weft.inference.prefix import Maker, fingerprint, start_after
 from weft.inference.speculative import (
     GUESSES,
@@ -132,29 +132,33 @@ class LoadedModel:
         return constrain(self._vocabulary, **kind)
 
     @overload
-    def generate(self, prompt: str = "", *, samples: None = None, **options: Any) -> str: ...
+    def generate(
+        self, prompt: str = "", *, samples: None = None, best_of: int = 1, **options: Any
+    ) -> str: ...
 
     @overload
-    def generate(self, prompt: str = "", *, samples: int, **options: Any) -> list[str]: ...
+    def generate(
+        self, prompt: str = "", *, samples: int, best_of: int = 1, **options: Any
+    ) -> list[str]: ...
 
     def generate(
-        self, prompt: str = "", *, samples: int | None = None, **options: Any
+        self, prompt: str = "", *, samples: int | None = None, best_of: int = 1, **options: Any
     ) -> str | list[str]:
         """The text that follows `prompt`; with `samples`, a list of that many texts.
 
-        The options are those of `stream`. Sample i is what `seed + i` gives by itself.
+        The options are those of `stream`. Sample i is what `seed + i` gives by itself. With
+        `best_of` so many texts are computed, and those given, best first, that the model finds
+        likeliest: by the mean log-probability of their tokens.
         """
-        if samples is None:
-            return "".join(self.stream(prompt, **options))
-        if samples < 1:
-            raise ConfigError(f"samples = {samples}; generate; give 1 or more")
-        return self.generate_batch([prompt] * samples, **options)
+        count = 1 if samples is None else samples
+        check_samples(options, count, best_of)
+        if best_of > 1:
+            texts = self._ranked(prompt, best_of, options)[:count]
+        else:
+            texts = self.generate_batch([prompt] * count, **options)
+        return texts[0] if samples is None else texts
 
-    def generate_best(self, prompt: str = "", *, best_of: int, **options: Any) -> list[str]:
-        """`best_of` texts, those first that the model finds likeliest on average per token.
-
-        Text i of them had the seed `seed + i`; the options are those of `generate_batch`.
-        """
+    def _ranked(self, prompt: str, best_of: int, options: Mapping[str, Any]) -> list[str]:
         batch = self.stream_batch([prompt] * best_of, **{"logprobs": 0, **options})
         texts = [""] * best_of
         for i, piece in batch:

@@ -139,6 +139,23 @@ def _check_drawing(search: str | None, sampling: Sampling) -> None:
             )
 
 
+def check_samples(values: Mapping[str, Any], samples: int, best_of: int) -> None:
+    """`ConfigError` for numbers of texts that are impossible, or if all would be the same."""
+    if samples < 1:
+        raise ConfigError(f"samples = {samples}; generate; give 1 or more")
+    if best_of != 1 and best_of < samples:
+        raise ConfigError(f"best_of = {best_of}; generate; give samples = {samples} or more")
+    fixed = {
+        "beams": values.get("beams", 1) > 1,
+        "contrastive_alpha": values.get("contrastive_alpha", 0) > 0,
+        "temperature 0": values.get("temperature") == 0,
+    }
+    for name in (name for name, given in fixed.items() if given):
+        if best_of > 1 or (samples > 1 and name != "temperature 0"):
+            what = "best_of" if best_of > 1 else "samples"
+            raise ConfigError(f"{what} with {name}, which gives one text; generate; leave one out")
+
+
 def spell(words: Sequence[str] | str, tokenizer: Any) -> Iterable[list[int]]:
     """The ids of each word, and of each with a space before it.
 
