@@ -2,16 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_model import LETTERS, tiny
 
 from weft.errors import ConfigError
 from weft.inference.constraint import Vocabulary, constrain
-from weft.tokenizers import BPETokenizer, CharacterTokenizer
+from weft.tokenizers import BPETokenizer, CharacterTokenizer, load_tokenizer
 
 TEXT = 'the cat sat on the mat, "a" {"b": [1, 2, 33]} 2024-01-01 né €5 😀😀 aaa aaaa ab abab\n' * 3
 BPE = BPETokenizer.train([TEXT], 300)
@@ -45,8 +47,8 @@ PATTERNS = [
 @given(st.sampled_from(PATTERNS), st.integers(0, 2**32 - 1))
 def test_what_is_written_matches_the_pattern(pattern, seed):
     data, complete = write(constrain(PADDED, regex=pattern), seed)
-    if complete:
-        assert re.fullmatch(pattern, data.decode(), re.ASCII)
+    text = data.decode(errors="strict" if complete else "ignore")  # it may end inside a character
+    assert regex.fullmatch(pattern, text, regex.ASCII, partial=not complete)
 
 
 @settings(max_examples=40, deadline=None)
@@ -107,6 +109,29 @@ def _texts(pattern):
     words = ["a", "b", "ab", "the cat", "the mat", "n", "né", "aaaab", "€"]
     together = {x + y + z for x in ["", *words[:3]] for y in ["", *words[:3]] for z in words}
     return {t.encode() for t in together if re.fullmatch(pattern, t)}
+
+
+@pytest.fixture(scope="module")
+def gpt2():
+    folder = Path(__file__).parents[3] / "shared" / "data" / "gpt2"
+    if not folder.is_dir():
+        pytest.skip("../shared/data/gpt2, OpenAI's vocabulary, is not there")
+    return Vocabulary(load_tokenizer(folder))
+
+
+@pytest.mark.parametrize("written", ["", "a", "abc-1", "abc-12", "abc-123 the", "zz the a.", "x "])
+def test_masks_of_gpt2_are_those_of_partial_matches(gpt2, written):
+    """Each of 50,257 tokens (those of ASCII) against the regex package, which matches starts."""
+    pattern = regex.compile(r"[a-z]+(-[0-9]{2,3})?( the| a)*[.!]?\n?")
+    constraint = constrain(gpt2, regex=pattern.pattern).start()
+    for byte in written.encode():
+        constraint.advance(gpt2.tokens.index(bytes([byte])))
+    allowed = constraint.allowed()
+    for i, token in enumerate(gpt2.tokens[:-1]):
+        if token.isascii():
+            text = written + token.decode()
+            assert allowed[i] == bool(pattern.fullmatch(text, partial=True)), text
+    assert allowed[gpt2.end] == bool(pattern.fullmatch(written))
 
 
 def test_choices_come_whole_and_end():

@@ -2,7 +2,8 @@
 
 The default reads the text once in windows of the context's length that do not overlap, as nanoGPT's
 loss does, so the first tokens of a window are predicted from little. A `stride` smaller than the
-window gives every token at least window - stride tokens of context, for window/stride the work.
+window gives every token at least window - stride tokens of context, for window/stride the work; it
+is the sliding window of transformers' page on perplexity, whose windows of n ids predict n - 1.
 """
 
 from __future__ import annotations
