@@ -1,5 +1,6 @@
 """The adapter answers lm_eval's questions: by our own definition, and asked by lm_eval itself."""
 
+import dataclasses
 import json
 import sys
 from types import SimpleNamespace
@@ -10,10 +11,16 @@ from tiny_model import tiny
 
 from weft.autograd import no_grad
 from weft.errors import ConfigError
+from weft.formats.hugging_face_write import write_hugging_face
+from weft.inference import LoadedModel
 from weft.inference.lm_eval_adapter import language_model
+from weft.models import GPT
+from weft.random import Generator
 from weft.sampling import log_probabilities
+from weft.tokenizers import BPETokenizer
 
 T = 16
+FULL = "lm_eval without the packages of its data sets (700 MB)"
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +104,46 @@ def test_without_lm_eval_the_extra_is_named(monkeypatch):
         language_model(tiny())
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_answers_are_those_of_lm_eval_s_own_transformers_model(tmp_path):
+    """The same model, exported, asked by lm_eval's adapter of transformers."""
+    pytest.importorskip("lm_eval.evaluator", reason=FULL, exc_type=ImportError)
+    huggingface = pytest.importorskip(
+        "lm_eval.models.huggingface", reason="accelerate is not installed", exc_type=ImportError
+    )
+    tokenizer = BPETokenizer.train(["the cat sat on the mat and the dog ran. " * 5], 290)
+    loaded = tiny("gpt2", T)
+    config = dataclasses.replace(loaded.config, vocab_size=tokenizer.vocab_size)
+    loaded = LoadedModel(GPT(config, Generator(3)).eval(), tokenizer, config, path=None)
+    for parameter in loaded.model.parameters():
+        parameter.array *= 10 if parameter.ndim == 2 else 1
+    write_hugging_face(tmp_path / "model", config, loaded.weights, tokenizer)
+    theirs = huggingface.HFLM(
+        pretrained=str(tmp_path / "model"), device="cpu", batch_size=1, dtype="float32"
+    )
+    ours = language_model(loaded)
+    pairs = [
+        ("the cat", " sat"),
+        ("", "dog"),
+        ("the cat ", "ran."),
+        ("the mat and " * 9, "the dog"),
+    ]
+    pairs += [("on the", loaded.generate("on the", temperature=0, max_tokens=3))]
+    for mine, other in zip(
+        ours.loglikelihood(asked(*pairs)), theirs.loglikelihood(asked(*pairs)), strict=True
+    ):
+        assert mine == (pytest.approx(other[0], abs=1e-3), other[1])
+    texts = asked(("the cat sat on the mat and then the dog ran far away from it",), ("a",))
+    assert ours.loglikelihood_rolling(texts) == pytest.approx(
+        theirs.loglikelihood_rolling(texts), abs=2e-3
+    )
+    contexts = asked(
+        *((p, {"until": [" on"], "max_gen_toks": 6}) for p in ("the cat", "a dog ran"))
+    )
+    assert ours.generate_until(contexts) == theirs.generate_until(contexts)
+
+
 TASK = """\
 task: weft_choices
 dataset_path: json
@@ -113,9 +160,7 @@ metric_list: [{{metric: acc}}]
 @pytest.mark.filterwarnings("ignore")
 def test_lm_eval_counts_what_we_count(model, tmp_path, monkeypatch):
     """A local task, through lm_eval's own evaluator, against `tasks.py`."""
-    evaluator = pytest.importorskip(
-        "lm_eval.evaluator", reason="lm_eval without its data sets' packages", exc_type=ImportError
-    )
+    evaluator = pytest.importorskip("lm_eval.evaluator", reason=FULL, exc_type=ImportError)
     from lm_eval.tasks import TaskManager
 
     from weft.inference.tasks import answer_all, read_task, share
