@@ -58,7 +58,7 @@ def test_there_and_back_is_the_same_model(weft, run, tmp_path, target, options):
         ("out.gguf", ["--type", "q8_0"], "q8_0"),
         ("out.gguf", ["--quantize", "int4"], "q4_0"),
         ("out", ["--to", "weft", "--quantize", "int8"], "q8_0"),
-        ("out", ["--to", "weft", "--quantize", "int4"], "q4_0"),
+        ("out", ["--quantize", "int4"], "q4_0"),
     ],
 )
 def test_rounded_weights_are_allowed_what_their_type_costs(
@@ -136,7 +136,7 @@ def test_a_model_without_a_tokenizer(weft, run, tmp_path):
     [
         ("out", ["--type", "q8_0"], "--to hf has no type q8_0"),
         ("out.pt", ["--type", "bf16"], "--to nanogpt has no type bf16"),
-        ("out", ["--quantize", "int8"], "--to hf has no quantised weights"),
+        ("out", ["--to", "hf", "--quantize", "int8"], "--to hf has no quantised weights"),
         ("out.gguf", ["--quantize", "int8", "--type", "f32"], "give one of them"),
         ("there", [], "something is there already"),
         ("there.gguf", [], "something is there already"),

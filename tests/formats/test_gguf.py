@@ -110,7 +110,8 @@ def test_the_gguf_package_reads_the_same(tmp_path, arch):
     table = gguf.quants.dequantize(values.data, values.tensor_type)
     np.testing.assert_array_equal(table, rows)
     fields = {name: field.contents() for name, field in theirs.fields.items()}
-    assert fields["general.architecture"] == arch and fields["general.file_type"] == 7
+    assert fields["general.name"] == "model" and fields["general.architecture"] == arch
+    assert fields["general.file_type"] == 7
     assert fields[f"{arch}.context_length"] == config.block_size
     assert fields["tokenizer.chat_template"] == "{{ messages }}"
     assert len(fields["tokenizer.ggml.tokens"]) == config.vocab_size

@@ -34,7 +34,7 @@ class Convert:
     to: Annotated[
         Literal["hf", "gguf", "nanogpt", "weft"] | None, off("{hf,gguf,nanogpt,weft}")
     ] = None
-    """Format. By default from the ending of DST: .gguf, .pt; else hf."""
+    """Format. By default from the ending of DST: .gguf, .pt; else hf, or weft to quantize."""
     type: Annotated[
         Literal["f32", "bf16", "f16", "q8_0", "q4_0"] | None, off("{f32,bf16,f16,q8_0,q4_0}")
     ] = None

@@ -42,15 +42,16 @@ def write_gguf(
     tokenizer: Any,
     *,
     type: GGUFType = "f32",
-    name: str = "weft",
+    name: str | None = None,
     chat_template: str | None = None,
 ) -> tuple[str, ...]:
     """Write the file, replacing an old one at once. Returns notes for the user.
 
-    `type` is that of the matrices; norms, biases and positions are float32, rows that are no
-    multiple of 32 float16 in q8_0 and q4_0, and the embedding and output layer of q4_0 are Q8_0.
-    Matrices that are integers already stay as they are where the type is the same. Raises
-    `ConfigError` for what llama.cpp cannot compute, `WeftError` when the disk fails.
+    `name` is what programs show; without it, it is the file's. `type` is that of the matrices:
+    norms, biases and positions are float32, rows that are no multiple of 32 float16 in q8_0 and
+    q4_0, and the embedding and output layer of q4_0 are Q8_0. Matrices that are integers already
+    stay as they are where the type is the same. Raises `ConfigError` for what llama.cpp cannot
+    compute, `WeftError` when the disk fails.
     """
     if type not in TYPES:
         raise ConfigError(f"unknown type {type!r}; write_gguf; choose one of {', '.join(TYPES)}")
@@ -58,7 +59,7 @@ def write_gguf(
     _check(config, tokenizer)
     kinds = {part.name: _kind(part, TYPES[type]) for part in parts(config)}
     values = {
-        **_values(config, type, name),
+        **_values(config, type, name or path.stem),
         **tokenizer_values(tokenizer, config.vocab_size, chat_template),
     }
     header = _header(config, kinds, values)

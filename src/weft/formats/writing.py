@@ -33,7 +33,8 @@ class Target:
     def of(cls, path: str | Path, format: Format | None, **options: Any) -> Target:
         """The format follows from the path's ending if it is not given. Raises `ConfigError`."""
         path = Path(path)
-        target = cls(path, format or ENDINGS.get(path.suffix, "hf"), **options)
+        usual: Format = "weft" if options.get("quantize") else "hf"  # hf cannot hold integers
+        target = cls(path, format or ENDINGS.get(path.suffix, usual), **options)
         target.check()
         return target
 
