@@ -259,6 +259,27 @@ def test_tokenizer_show_bars_or_colours_the_pieces(weft, run_folder, monkeypatch
     assert [token["text"] for token in values["tokens"]] == ["a", " ", "b"]
 
 
+def test_tokenizer_show_gives_ids_lines_and_special_tokens(weft, bpe, monkeypatch):
+    out = bpe / "shown"
+    weft("tokenizer", "train", bpe / "text.txt", "--out", out, "--vocab-size", 290)
+    words = ["tokenizer", "show", out, "low lower\n<|endoftext|>\n😀"]
+    lines = weft(*words, "--allow-special").out.splitlines()
+    assert lines[:2] == ["low| lower|\\n", "<|endoftext|>|\\n"]
+    assert lines[2].replace("|", "") == r"\xf0\x9f\x98\x80"
+    ids = weft("tokenizer", "encode", out, words[-1], "--allow-special").out.split()
+    table = [line.split() for line in lines[5:-2]]
+    assert [row[0] for row in table] == ids and table[1][1:] == ["'", "lower'"]
+    assert lines[-1] == f"{len(ids)} tokens, 28 bytes, {28 / len(ids):.2f} bytes per token"
+    assert "|<|endoftext|>|" not in weft(*words).out  # spelt in plain text
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    painted = weft(*words, "--allow-special").out
+    assert "\x1b[30;42mlow\x1b[0m\x1b[30;44m lower\x1b[0m" in painted
+    assert "\x1b[30;44m' lower'\x1b[0m" in painted  # in the table in the same colour
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in weft(*words).out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "error"),
     [

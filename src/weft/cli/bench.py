@@ -1,4 +1,4 @@
-"""`weft bench train|generate|kernels`: how fast, and how much of what this machine can do.
+"""`weft bench train|generate|kernels|tokenizer`: how fast, and how much of what is possible here.
 
 The peak is measured in the same run as what is compared with it: machines change their clocks.
 """
@@ -9,7 +9,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from weft.cli import bench_compare, bench_generate, bench_kernels, bench_train, output
+from weft.cli import (
+    bench_compare,
+    bench_generate,
+    bench_kernels,
+    bench_tokenizer,
+    bench_train,
+    output,
+)
 from weft.cli.machine import bytes_text, kernels, usable_processors, use_threads
 from weft.cli.options import Json, flag, off, options_of, positional, values_of
 from weft.config import ModelConfig
@@ -257,4 +264,5 @@ COMMANDS: dict[str, Any] = {
     "train": (Train, train),
     "generate": (Generate, generate),
     "kernels": (Kernels, run_kernels),
+    "tokenizer": (bench_tokenizer.Tokenizer, bench_tokenizer.run),
 }

@@ -63,9 +63,9 @@ VERBS = {
     "bench": Verb(
         "bench",
         "bench VERB",
-        "speed of train, generate, kernels",
+        "speed of train, generate, kernels, tokenizer",
         "weft bench train --n-layer 6",
-        ("train", "generate", "kernels"),
+        ("train", "generate", "kernels", "tokenizer"),
     ),
     "doctor": Verb(
         "doctor",

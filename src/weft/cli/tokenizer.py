@@ -75,6 +75,8 @@ class Show:
     """tokenizer.json, or a folder: with one, with vocab.json and merges.txt, of a run."""
     text: Annotated[str, *positional("[TEXT]")] = "-"
     """The text; - reads it from stdin."""
+    allow_special: bool = False
+    """Let the text spell special tokens such as <|endoftext|>; otherwise they are plain text."""
     json: Json = False
 
 
@@ -128,15 +130,19 @@ def decode(options: Decode) -> None:
 def show(options: Show) -> None:
     from weft.tokenizers import show
 
-    shown = show(open_tokenizer(options.tokenizer), _text(options.text))
+    allowed: Any = "all" if options.allow_special else ()
+    shown = show(open_tokenizer(options.tokenizer), _text(options.text), allowed)
     count, size, ratio = len(shown.pieces), shown.text_bytes, shown.bytes_per_token
     if options.json:
         tokens = [{"id": p.id, "text": p.text, "bytes": len(p.bytes)} for p in shown.pieces]
         output.result_json({"tokens": tokens, "bytes": size, "bytes_per_token": ratio})
         return
-    texts = [piece.text for piece in shown.pieces]
-    output.result(_painted(texts) if output.has_colour(sys.stdout) else "|".join(texts))
-    rows = [(str(piece.id), repr(piece.bytes)[1:]) for piece in shown.pieces]
+    colour = output.has_colour(sys.stdout)
+    output.result(_in_lines(shown.pieces, colour))
+    rows = [
+        (str(piece.id), _painted(repr(piece.bytes)[1:], i if colour else None))
+        for i, piece in enumerate(shown.pieces)
+    ]
     output.result("\n" + output.table([("id", "bytes"), *rows], "rl"))
     output.result(f"\n{count} tokens, {size} bytes, {ratio:.2f} bytes per token")
 
@@ -164,9 +170,21 @@ def _id(word: str) -> int:
     return int(word)
 
 
-def _painted(texts: list[str]) -> str:
-    colours = (COLOURS[i % len(COLOURS)] for i in range(len(texts)))
-    return "".join(f"\x1b[30;{c}m{text}\x1b[0m" for c, text in zip(colours, texts, strict=True))
+def _in_lines(pieces: list[Any], colour: bool) -> str:
+    """The pieces side by side; lines end where those of the text do."""
+    lines: list[list[str]] = [[]]
+    for i, piece in enumerate(pieces):
+        lines[-1].append(_painted(piece.text, i if colour else None))
+        if piece.bytes.endswith(b"\n") and i + 1 < len(pieces):
+            lines.append([])
+    return "\n".join(("" if colour else "|").join(line) for line in lines)
+
+
+def _painted(text: str, place: int | None) -> str:
+    """On another background than its neighbours; None: no colours."""
+    if place is None:
+        return text
+    return f"\x1b[30;{COLOURS[place % len(COLOURS)]}m{text}\x1b[0m"
 
 
 COMMANDS: dict[str, Any] = {
