@@ -9,6 +9,7 @@
 namespace weft {
 
 void bind_attention(nb::module_& m);
+void bind_decoder(nb::module_& m);
 void bind_elementwise(nb::module_& m);
 void bind_matmul(nb::module_& m);
 void bind_optimizer(nb::module_& m);
@@ -75,6 +76,7 @@ NB_MODULE(_native, m) {
     m.def("measure_peak", &peak, "kind"_a, "seconds"_a,
           "The most that this machine does with all threads: GFLOP/s, or GB/s for 'memory'.");
     bind_attention(m);
+    bind_decoder(m);
     bind_elementwise(m);
     bind_matmul(m);
     bind_optimizer(m);

@@ -17,7 +17,7 @@
 // function compiled for different instruction sets, and an older CPU would meet an AVX-512 one.
 // csrc/check_symbols.py looks for that. No Python, no exceptions, no allocation except Scratch.
 #pragma once
-#include "array.h"
+#include "decoder.h"
 
 // clang-format off
 #define WEFT_KERNELS(KERNEL) \
@@ -106,7 +106,12 @@
     KERNEL(adam_step, void(const Lists& lists, const double* corrections, const AdamStep& step)) \
     KERNEL(sgd_step, void(const Lists& lists, const SgdStep& step)) \
     KERNEL(sum_of_squares, double(const Lists& x)) \
-    KERNEL(scale_, void(const Lists& x, float factor))
+    KERNEL(scale_, void(const Lists& x, float factor)) \
+    /* packed.cpp: w (N, K) of any strides, float32 or bfloat16; x (M, K), y (M, N) float32 */ \
+    KERNEL(pack_matrix, void(const Array& w, const Packed& to, uint8_t* memory)) \
+    KERNEL(packed_linear, void(const Array& x, const Packed& w, bool many, const Array& y)) \
+    /* decoder.cpp */ \
+    KERNEL(decode, void(const DecoderModel& model, const DecoderSequence* sequences, int64_t count))
 // clang-format on
 
 namespace weft {

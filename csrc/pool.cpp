@@ -45,10 +45,10 @@ thread_local bool inside = false; // this thread is running a task
 class Pool {
   public:
     void run(int64_t n, Task task, void* context, int threads);
+    int start(int helpers);
     std::atomic<bool> busy{false};
 
   private:
-    int start(int helpers);
     void work(int index);
     void drain();
     bool join();
@@ -178,6 +178,76 @@ void parallel_for(int64_t n, Task task, void* context) {
         }
     }
     for (int64_t i = 0; i < n; i++) task(context, i);
+}
+
+// ---- teams --------------------------------------------------------------------------------------
+
+// Each of the pool's tasks is one member, and keeps its thread until it ends: there are as many
+// threads as members.
+struct TeamStart {
+    Team::Task task;
+    void* context;
+    Team& team;
+
+    static Team make(int members) { return Team(members); }
+    static void member(void* start, int64_t index) {
+        auto& s = *static_cast<TeamStart*>(start);
+        s.task(s.context, s.team, int(index));
+    }
+};
+
+void Team::run(Task task, void* context) {
+    const int wanted = num_threads(), most = processors();
+    int usable = wanted < most ? wanted : most;
+    usable = usable < MOST ? usable : MOST;
+    if (usable > 1 && !inside) {
+        Pool& p = get_pool();
+        if (!p.busy.exchange(true)) {
+            Team team = TeamStart::make(p.start(usable - 1) + 1);
+            TeamStart start{task, context, team};
+            p.run(team.members, &TeamStart::member, &start, team.members);
+            p.busy.store(false);
+            return;
+        }
+    }
+    Team alone = TeamStart::make(1);
+    task(context, alone, 0);
+}
+
+// Whoever waits long gives its processor to one that may be missing it.
+void Team::barrier(int index) {
+    Member& mine = member[index];
+    const uint32_t reached = mine.round + 1;
+    // What is taken of the next round: nobody reads it before this barrier, nor has since the last.
+    __atomic_store_n(&mine.taken[reached & 1], 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&mine.round, reached, __ATOMIC_RELEASE);
+    for (int i = 0; i < members; i++) {
+        const uint32_t* round = &member[i].round;
+        for (int turn = 0; int32_t(__atomic_load_n(round, __ATOMIC_ACQUIRE) - reached) < 0; turn++)
+            if (turn < 4096)
+                pause();
+            else
+                std::this_thread::yield();
+    }
+}
+
+void Team::share(int index, int64_t n, bool helps, void (*body)(void* context, int64_t piece),
+                 void* context) {
+    const auto first = [&](int owner) { return n * owner / members; };
+    if (!helps || members == 1) {
+        for (int64_t piece = first(index); piece < first(index + 1); piece++) body(context, piece);
+        return barrier(index);
+    }
+    const uint32_t round = member[index].round;
+    for (int i = 0; i < members; i++) {
+        const int owner = (index + i) % members;
+        int64_t* taken = &member[owner].taken[round & 1];
+        for (int64_t piece;
+             (piece = first(owner) + __atomic_fetch_add(taken, 1, __ATOMIC_RELAXED)) <
+             first(owner + 1);)
+            body(context, piece);
+    }
+    barrier(index);
 }
 
 int num_threads() {

@@ -68,6 +68,55 @@ void nested() {
     for (const Counts& row : counts) expect(row == Counts(16, 1), "each inner task once");
 }
 
+// Each round adds up what all members wrote in the round before.
+struct Rounds {
+    static constexpr int N = 40, PIECES = 13;
+    int64_t sums[N + 1][PIECES] = {};
+    bool helps;
+    std::atomic<int> members{0};
+};
+
+void team_of(int threads, bool helps) {
+    weft::set_num_threads(threads);
+    Rounds rounds;
+    rounds.helps = helps;
+    for (int64_t& sum : rounds.sums[0]) sum = 1;
+    weft::Team::run(
+        [](void* context, weft::Team& team, int index) {
+            auto& r = *static_cast<Rounds*>(context);
+            r.members++;
+            for (int round = 0; round < Rounds::N; round++) {
+                struct Piece {
+                    int64_t *from, *to;
+                } piece{r.sums[round], r.sums[round + 1]};
+                team.share(
+                    index, Rounds::PIECES, r.helps,
+                    [](void* p, int64_t i) {
+                        const auto& at = *static_cast<Piece*>(p);
+                        for (int j = 0; j < Rounds::PIECES; j++) at.to[i] += at.from[j] % 1000;
+                    },
+                    &piece);
+            }
+        },
+        &rounds);
+    expect(rounds.members >= 1 && rounds.members <= threads, "as many members as threads");
+    int64_t expected = 1;
+    for (int round = 0; round < Rounds::N; round++) expected = expected % 1000 * Rounds::PIECES;
+    for (int64_t sum : rounds.sums[Rounds::N]) expect(sum == expected, "each piece once a round");
+}
+
+void teams() {
+    for (int threads : {1, 2, 3, 8, 2})
+        for (int i = 0; i < 50; i++) team_of(threads, i % 2 == 0);
+    std::vector<std::thread> callers; // one of them has the pool, the others go alone
+    for (int caller = 0; caller < 3; caller++)
+        callers.emplace_back([] {
+            for (int i = 0; i < 50; i++)
+                team_of(4, true), check_once(20, "each task once, besides");
+        });
+    for (std::thread& caller : callers) caller.join();
+}
+
 void many_callers() {
     std::vector<std::thread> callers;
     for (int caller = 0; caller < 4; caller++)
@@ -88,6 +137,7 @@ int main() {
     sleeping();
     nested();
     many_callers();
+    teams();
     if (!failures) puts("the pool runs each task once");
     return failures ? 1 : 0;
 }

@@ -114,6 +114,23 @@ static inline void store(bf16* p, vf x, int64_t n) {
 }
 #endif
 
+// Bytes with a sign, as a cache of keys and values may hold them.
+static inline vf load(const int8_t* p) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_cvtepi32_ps(
+        _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#else
+    float t[LANES];
+    for (int i = 0; i < LANES; i++) t[i] = float(p[i]);
+    return load(t);
+#endif
+}
+static inline vf load(const int8_t* p, int64_t n) {
+    float t[LANES] = {};
+    for (int64_t i = 0; i < n; i++) t[i] = float(p[i]);
+    return load(t);
+}
+
 // Scalars, with the same rounding.
 static inline float widen(bf16 x) {
     const uint32_t bits = (uint32_t)x.bits << 16;

@@ -28,6 +28,7 @@ ROWS = [
 PRIMES = (37, 61, 127, 251)
 # Definitions alone: what a file or a test needs, and no step of a model waits for.
 WITHOUT_TWIN = {"philox", "dequantize", "quantize_int4", "quantize_int8", "quantize_rows"}
+WITHOUT_TWIN |= {"pack_matrix", "pack_quantized", "packed_linear"}  # bytes: test_packed.py
 MANY_PRIMES = (*PRIMES, 509, 1021, 2039)
 
 

@@ -19,6 +19,8 @@ from weft.inference.constraint import Language, Vocabulary, constrain
 from weft.inference.contrastive import ContrastiveSearch
 from weft.inference.decoder import Decoder
 from weft.inference.options import TextOptions, check_samples, read_options
+from weft.inference.packed_decoder import PackedDecoder
+from weft.inference.packing import InferencePrecision
 from weft.inference.prefix import Maker, fingerprint, start_after
 from weft.inference.speculative import (
     GUESSES,
@@ -60,11 +62,13 @@ class LoadedModel:
         build: Callable[[], Any] | None = None,
         notes: Sequence[str] = (),
         cache: CachePrecision | None = None,
+        precision: InferencePrecision | None = None,
     ) -> None:
         """`model` may be None where `weights` are given, and `build` that makes it of them."""
         self._model, self._tokenizer, self._weights, self._build = model, tokenizer, weights, build
         self.config, self.path, self.step, self.dtype = config, path, step, dtype
         self.state, self.notes, self.cache = state or {}, tuple(notes), cache
+        self._precision = precision
         self._decoder: Decoder | None = None
         self._vocabulary: Vocabulary | None = None
 
@@ -90,6 +94,11 @@ class LoadedModel:
         return {name: parameter.array for name, parameter in self._model.named_parameters()}
 
     @property
+    def precision(self) -> InferencePrecision:
+        """Of the weights that the decoder multiplies by."""
+        return self._precision or ("bfloat16" if self.dtype == "bfloat16" else "float32")
+
+    @property
     def has_tokenizer(self) -> bool:
         """Whether text can go in and out; a model of another program may come without."""
         return self._tokenizer is not None
@@ -113,7 +122,7 @@ class LoadedModel:
     def decoder(self) -> Decoder:
         """What reads tokens with this model; made once."""
         if self._decoder is None:
-            self._decoder = Decoder(self.model, self.dtype, self.cache)
+            self._decoder = self._make_decoder()
         return self._decoder
 
     @decoder.setter
@@ -130,6 +139,14 @@ class LoadedModel:
         if self._vocabulary is None:
             self._vocabulary = Vocabulary(self.tokenizer, self.config.vocab_size)
         return constrain(self._vocabulary, **kind)
+
+    def _make_decoder(self) -> Decoder:
+        if not PackedDecoder.runs():
+            return Decoder(self.model, self.dtype, self.cache)
+        weights = self.weights
+        return PackedDecoder(
+            self.config, weights, self.precision, lambda: self.model, cache=self.cache
+        )
 
     @overload
     def generate(

@@ -46,6 +46,7 @@ from weft.kernels.reference.norm import (
     rms_norm_forward,
 )
 from weft.kernels.reference.optimizer import adam_step, scale_, sgd_step, sum_of_squares
+from weft.kernels.reference.packed import pack_matrix, pack_quantized, packed_linear
 from weft.kernels.reference.quantize import (
     dequantize,
     quantize_int4,
@@ -89,6 +90,9 @@ __all__ = [
     "log_softmax_forward",
     "matmul",
     "mul",
+    "pack_matrix",
+    "pack_quantized",
+    "packed_linear",
     "philox",
     "quantize_int4",
     "quantize_int8",

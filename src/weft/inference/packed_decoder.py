@@ -1,0 +1,97 @@
+"""The native `Decoder`: packed weights, and one call for the whole stack, whatever the batch.
+
+It gives what the definition gives, up to summation order in float32; with bfloat16, int8 and int4
+also up to the rounding of what the matrices read. A sequence's logits are the same bits alone and
+with others, and for any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.config import ModelConfig
+from weft.inference.decoder import Decoder
+from weft.inference.packing import InferencePrecision, pack_decoder
+from weft.kernels import active
+from weft.models import KeyValueCache
+
+
+class PackedDecoder(Decoder):
+    """Reads tokens with weights in `precision`; `model` builds the definition, if it is needed.
+
+    `cache` is the precision in which keys and values are kept: bfloat16, but float32 with float32
+    weights, unless it is given.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: Mapping[str, NDArray[Any]],
+        precision: InferencePrecision,
+        model: Callable[[], Any],
+        *,
+        cache: Any = None,
+    ) -> None:
+        self.config, self._model = config, model
+        self.dtype = "bfloat16" if precision == "bfloat16" else None
+        self.cache = cache or ("float32" if precision == "float32" else "bfloat16")
+        self._native = pack_decoder(config, weights, precision)
+
+    @staticmethod
+    def runs() -> bool:
+        """Whether there is native code for it."""
+        return active.native is not None
+
+    @property
+    def model(self) -> Any:
+        """The definition."""
+        return self._model()
+
+    def start(self, length: int | None = None, dtype: Any = None) -> KeyValueCache:
+        """An empty sequence with room for `length` tokens (the whole context).
+
+        `dtype` is the precision of its keys and values: float32, bfloat16 or int8.
+        """
+        c = self.config
+        length = min(length or c.block_size, c.block_size)
+        dtype = np.dtype(dtype or self.cache)
+        return KeyValueCache(c.n_layer, 1, c.n_kv_head, length, c.head_dim, dtype)
+
+    def read(
+        self, sequences: Sequence[KeyValueCache], tokens: Sequence[Sequence[int]]
+    ) -> NDArray[np.float32]:
+        return self._read(sequences, tokens, every=False)
+
+    def read_all(
+        self, sequences: Sequence[KeyValueCache], tokens: Sequence[Sequence[int]]
+    ) -> list[NDArray[np.float32]]:
+        rows = self._read(sequences, tokens, every=True)
+        return np.split(rows, np.cumsum([len(new) for new in tokens])[:-1])
+
+    def _read(
+        self, sequences: Sequence[KeyValueCache], tokens: Sequence[Sequence[int]], every: bool
+    ) -> NDArray[np.float32]:
+        ids = [np.asarray(new, np.int64) for new in tokens]
+        logits: NDArray[np.float32] = self._native.read([_parts(s) for s in sequences], ids, every)
+        for sequence, new in zip(sequences, ids, strict=True):
+            sequence.position += len(new)
+        return logits
+
+
+def _parts(cache: KeyValueCache) -> tuple[Any, ...]:
+    """A cache as the native decoder takes it: the arrays flat, of whatever precision, as bytes."""
+    keys, values = cache.keys, cache.values
+    key_scales, value_scales = cache.key_scales, cache.value_scales
+    return (
+        keys.dtype.name,
+        keys.reshape(-1).view(np.uint8),
+        values.reshape(-1).view(np.uint8),
+        None if key_scales is None else key_scales.reshape(-1),
+        None if value_scales is None else value_scales.reshape(-1),
+        cache.length,
+        cache.position,
+    )

@@ -1,0 +1,152 @@
+"""A model's weights, packed for the native decoder: one matrix at a time, so that the packed ones
+are all that is ever in memory besides the mapped file.
+
+Not here: the layout (`kernels/reference/packed.py`), what a step computes (`csrc/decoder.cpp`; its
+definition is `models/transformer.py` with a cache).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.config import ModelConfig
+from weft.formats.quantized import (
+    QuantizedMatrix,
+    QuantizedWeights,
+    is_quantizable,
+    quantize_matrix,
+)
+from weft.kernels import active
+from weft.models.transformer import rotation
+
+InferencePrecision = Literal["float32", "bfloat16", "int8", "int4"]
+Array = NDArray[Any]
+Matrix = tuple[str, Array, Array | None, tuple[int, ...]]
+"""Kind, packed bytes, bias, shape."""
+PANEL = 16
+SIZES = (
+    "n_layer",
+    "n_embd",
+    "n_head",
+    "n_kv_head",
+    "head_dim",
+    "intermediate_size",
+    "vocab_size",
+    "block_size",
+    "norm_eps",
+)
+
+
+def pack_decoder(
+    config: ModelConfig, weights: Mapping[str, Array], precision: InferencePrecision
+) -> Any:
+    """The native decoder of these weights; None where there is no native code.
+
+    float32 and bfloat16 are the precision of all matrices; with int8 and int4 that of the matrices
+    that can be quantised, as `weft convert --quantize` does it, and others stay float32.
+    """
+    if active.native is None:
+        return None
+    c = config
+    packer = _Packer(weights, precision)
+    blocks = [_block(packer, c, f"blocks.{i}.") for i in range(c.n_layer)]
+    embedding = packer.matrix("embedding.weight")
+    cos, sin = (None, None) if c.arch == "gpt2" else rotation(c)
+    outer = {
+        "embedding": embedding,
+        "head": embedding if c.tie_embeddings else packer.matrix("head.weight"),
+        "norm": packer.norm("norm"),
+        "positions": packer.vector("position.weight"),
+        "cos": cos,
+        "sin": sin,
+    }
+    sizes = {name: getattr(c, name) for name in SIZES}
+    gpt2 = c.arch == "gpt2"
+    sizes |= {"layer_norm": gpt2, "gated": not gpt2, "tanh": c.gelu == "tanh"}
+    return active.native.Decoder(sizes, outer, blocks)
+
+
+def _block(packer: _Packer, c: ModelConfig, prefix: str) -> dict[str, Any]:
+    attention, mlp = f"{prefix}attention.", f"{prefix}feed_forward."
+    return {
+        "norm_1": packer.norm(f"{prefix}norm_1"),
+        "norm_2": packer.norm(f"{prefix}norm_2"),
+        "q_norm": packer.norm(f"{attention}q_norm"),
+        "k_norm": packer.norm(f"{attention}k_norm"),
+        "qkv": packer.matrix(f"{attention}qkv.weight"),
+        "out": packer.matrix(f"{attention}out.weight"),
+        "up": packer.matrix(f"{mlp}up.weight") if c.arch == "gpt2" else packer.gated(mlp),
+        "down": packer.matrix(f"{mlp}down.weight"),
+    }
+
+
+class _Packer:
+    def __init__(self, weights: Mapping[str, Array], precision: InferencePrecision) -> None:
+        self.weights, self.precision = weights, precision
+
+    def vector(self, name: str) -> Array | None:
+        if name not in self.weights:
+            return None
+        return np.ascontiguousarray(self.weights[name], np.float32)
+
+    def norm(self, name: str) -> tuple[Array | None, Array | None]:
+        return self.vector(f"{name}.weight"), self.vector(f"{name}.bias")
+
+    def matrix(self, name: str) -> Matrix:
+        bias = self.vector(f"{name.removesuffix('weight')}bias")
+        integers = self.integers(name)
+        if integers is not None:
+            kind = kind_of(integers)
+            data = active.pack_quantized(integers.integers(), integers.scale, kind)
+            return kind, data, bias, integers.shape
+        return self.floats(self.weights[name], bias)
+
+    def gated(self, mlp: str) -> Matrix:
+        """Panels of gate and of up in turns, so that one product has both at hand."""
+        gate, up = f"{mlp}gate.weight", f"{mlp}up.weight"
+        gate_bias, up_bias = self.vector(f"{mlp}gate.bias"), self.vector(f"{mlp}up.bias")
+        bias = None
+        if gate_bias is not None and up_bias is not None:
+            bias = turns(gate_bias[:, None], up_bias[:, None]).reshape(-1)
+        a, b = self.integers(gate), self.integers(up)
+        if a is not None and b is not None:
+            kind = kind_of(a)
+            q, scale = turns(a.integers(), b.integers()), turns(a.scale, b.scale)
+            return kind, active.pack_quantized(q, scale, kind), bias, q.shape
+        return self.floats(turns(self.weights[gate], self.weights[up]), bias)
+
+    def integers(self, name: str) -> QuantizedMatrix | None:
+        """The matrix as integers if it is to be multiplied so; those stored are taken as is."""
+        if self.precision not in ("int8", "int4"):
+            return None
+        if isinstance(self.weights, QuantizedWeights):
+            stored = self.weights.quantized(name)
+            if stored is not None:
+                return stored
+        array = self.weights[name]
+        if not is_quantizable(name, array):
+            return None
+        return quantize_matrix(name, np.asarray(array, np.float32), self.precision)
+
+    def floats(self, array: Array, bias: Array | None) -> Matrix:
+        kind = "bfloat16" if self.precision == "bfloat16" else "float32"
+        if array.dtype == np.float16:
+            array = array.astype(np.float32)
+        if array.T.flags.c_contiguous and not array.flags.c_contiguous:  # (in, out) in the file
+            return kind, active.pack_matrix(array.T, kind, True), bias, array.shape
+        return kind, active.pack_matrix(array, kind), bias, array.shape
+
+
+def kind_of(matrix: QuantizedMatrix) -> str:
+    return "int8" if matrix.bits == 8 else "int4"
+
+
+def turns(a: Array, b: Array) -> Array:
+    """Rows of a and of b, 16 of each in turns: (2 x rows padded to 16, columns)."""
+    missing = -len(a) % PANEL
+    pair = [np.pad(x, ((0, missing), (0, 0))).reshape(-1, PANEL, a.shape[1]) for x in (a, b)]
+    return np.stack(pair, axis=1).reshape(-1, a.shape[1])
