@@ -50,6 +50,18 @@ def _read_openai(path: Path) -> ModelFiles:
     return read_openai(path)
 
 
+def _is_llama2c(path: Path) -> bool:
+    from weft.formats.llama2c import looks_like
+
+    return looks_like(path)
+
+
+def _read_llama2c(path: Path) -> ModelFiles:
+    from weft.formats.llama2c import read_llama2c
+
+    return read_llama2c(path)
+
+
 # (whether the path looks like the format, its reader), asked in this order; a reader is imported
 # when it is called.
 FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
@@ -57,6 +69,7 @@ FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
     (_is_hugging_face, _read_hugging_face),
     (lambda path: _is(path, "ckpt.pt", ".pt", ".pth"), _read_nanogpt),
     (lambda path: _is(path, "hparams.json", ".index"), _read_openai),
+    (_is_llama2c, _read_llama2c),
 ]
 
 
