@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import inference_document
 from weft.cli.bench_compare import precision_of
 from weft.cli.machine import bytes_text
 
@@ -25,10 +26,16 @@ BUSY = 0.05  # share of the processors that others use, from which figures are n
 def document(rows: dict[str, Row]) -> str:
     """The whole page."""
     training = {name: row for name, row in rows.items() if "sides" in row["result"]}
+    inference = [row for row in rows.values() if "work" in row["result"]]
     kernels = [row for name, row in rows.items() if name.startswith("kernels")]
     parts = [INTRODUCTION, *machines(rows), *summary(training)]
+    parts += inference_document.summary((row["result"] for row in inference), table)
     for name, row in training.items():
         parts += comparison(name, row)
+    for row in inference:
+        heading = inference_document.TITLES[row["result"]["work"]]
+        parts += [f"## {heading}\n", _origin(row)]
+        parts += inference_document.section(row["result"], table)
     parts += kernel_tables(kernels)
     return "\n".join(parts)
 

@@ -250,3 +250,98 @@ def test_the_overhead_is_printed():
     lines = ran.stdout.splitlines()
     assert lines[1].split()[0] == "sigmoid" and float(lines[3].split()[1]) > 0
     assert "XOR program, 18 training steps" in lines
+
+
+@pytest.fixture
+def small_files(load, tmp_path, monkeypatch):
+    models = load("inference_models")
+    config = ModelConfig(vocab_size=300, block_size=64, n_layer=2, n_head=2, n_embd=64)
+    monkeypatch.setattr(models, "MODELS", {"gpt2": config})
+    return models.make_files(tmp_path / "models", "gpt2", None)
+
+
+def test_all_sides_of_inference_choose_the_same_tokens(load, small_files):
+    need("transformers")
+    make_step = load("inference_step").make_step
+    sides = {"weft": small_files.folder, "transformers": small_files.folder}
+    if importlib.util.find_spec("llama_cpp") is not None:
+        sides["llama_cpp"] = small_files.llama["float32"]
+    for count, prompt, new in ((1, 7, 9), (3, 5, 4), (1, 20, 0)):
+        work = {"count": count, "prompt": prompt, "new": new, "vocab_size": 300, "threads": 1}
+        steps = {n: make_step(n, path=str(path), **work) for n, path in sides.items()}
+        checksums = {name: [step(), step()] for name, step in steps.items()}
+        assert len(set(map(tuple, checksums.values()))) == 1, checksums
+        assert len(set(checksums["weft"])) == 1 and checksums["weft"][0] > 0
+
+
+def test_models_are_made_once_and_in_all_precisions(load, small_files, monkeypatch):
+    sizes = [small_files.bytes_of(p) for p in ("float32", "bfloat16", "int8", "int4")]
+    assert sorted(sizes, reverse=True) == sizes and small_files.llama == small_files.gguf
+    models = load("inference_models")
+    monkeypatch.setattr(models, "_write", None)
+    assert models.make_files(small_files.folder.parent, "gpt2", None) == small_files
+
+
+def test_a_whole_process_to_the_first_token(load, small_files):
+    inference = load("inference")
+    options = {"peer": "weft", "path": str(small_files.folder), "threads": 1, "count": 1,
+               "prompt": 5, "new": 0, "vocab_size": 300}  # fmt: skip
+    side = bench_turns.Side("weft", FOLDER / "inference_step.py", options)
+    row = inference.first_tokens([side], turns=1, threads=1)["weft"]
+    assert 0 < row["fastest_turn"] <= row["seconds"] <= row["slowest_turn"]
+    step = load("inference_step").make_step(**options)
+    assert row["checksum"] == step() and row["memory_bytes"] > 1e7
+
+
+def timed(owner, precision, rate, **more):
+    return {
+        "side": f"{owner} {precision}", "owner": owner, "precision": precision, "checksum": 5.0,
+        "weight_bytes": 1e8, "tokens_per_second": rate, "slowest_turn": 0.9 * rate,
+        "fastest_turn": 1.1 * rate, "memory_bytes": 150_000_000, **more,
+    }  # fmt: skip
+
+
+def inferred(**more):
+    rows = [timed("weft", "int8", 300.0), timed("weft", "float32", 90.0),
+            timed("llama.cpp", "int8", 150.0), timed("llama.cpp", "float32", 100.0)]  # fmt: skip
+    result = {
+        "work": "decode", "model": "gpt2", "streams": 1, "prompt": 64, "new": 128, "threads": 2,
+        "turns": 7, "rows": rows, "missing": ["transformers"], "memory_gbs": 60.0,
+    }  # fmt: skip
+    return {**compared(), "result": {**result, **more}}
+
+
+def test_the_results_of_inference(load):
+    page = load("results_document").document({"inference-decode": inferred()})
+    assert (
+        "| decode | int8 | weft int8 | 300 tokens/s | llama.cpp int8 | 150 tokens/s | **2.00** |"
+        in page
+    )
+    assert (
+        "| decode | any precision | weft int8 | 300 tokens/s | llama.cpp int8 | 150 tokens/s |"
+        in page
+    )
+    assert "| llama.cpp float32 | 100 | 90–110 | 150.0 MB | 1.50 | 17 % | 0.90 |" in page
+    assert "128 new tokens behind 1 x 64; 2 threads, 7 turns." in page
+    assert "Not installed, not measured: transformers." in page and "same tokens in" not in page
+    other = [timed("weft", "float32", 9.0), timed("llama.cpp", "float32", 9.0, checksum=6.0)]
+    page = load("results_document").document({"inference-decode": inferred(rows=other)})
+    assert "did not choose the same tokens in float32" in page
+
+
+def test_the_results_of_loading_count_seconds(load):
+    rows = [timed("weft", "float32", 0), timed("transformers", "float32", 0)]
+    for row, seconds in zip(rows, (0.5, 2.0), strict=True):
+        del row["tokens_per_second"]
+        row["seconds"] = seconds
+    page = load("results_document").document({"x": inferred(work="load", rows=rows, new=0)})
+    assert "| weft float32 | 0.50 s | transformers float32 | 2.00 s | **4.00** |" in page
+
+
+def test_a_peer_that_is_missing_is_named(load):
+    inference = load("inference")
+    assert inference.find_peers(["transformers"], None)[1] in ([], ["transformers"])
+    there, missing = inference.find_peers(["llama.cpp"], "/bin/false")
+    assert (there, missing) == ({}, ["llama.cpp"])
+    with pytest.raises(WeftError, match="cannot run /nonexistent"):
+        inference.find_peers(["llama.cpp"], "/nonexistent")
