@@ -53,7 +53,9 @@ def test_what_is_written_matches_the_pattern(pattern, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(["(a|ab)*", "[^a]{2,5}", "x(é|€|Z)[^a-z]", r"(Q|[a-c]\d?)+"]),
+    st.sampled_from(
+        ["(a|ab)*", "[^a]{2,5}", "(a5|b|c(Z|x7|y))+", "x(é|€|Z)[^a-z]", r"(Q|[a-c]\d?)+"]
+    ),
     st.integers(0, 999),
 )
 def test_a_vocabulary_of_some_characters_never_runs_into_a_dead_end(pattern, seed):

@@ -1,4 +1,7 @@
-"""The adapter answers lm_eval's questions: by our own definition, and asked by lm_eval itself."""
+"""The adapter answers lm_eval's questions: by our own definition, and asked by lm_eval itself.
+
+The answers are tested with a stand-in of `lm_eval.api.model.LM` too, as lm_eval is an extra.
+"""
 
 import dataclasses
 import json
@@ -20,13 +23,37 @@ from weft.sampling import log_probabilities
 from weft.tokenizers import BPETokenizer
 
 T = 16
+MISSING = "lm_eval (weft[eval]) is not installed"
 FULL = "lm_eval without the packages of its data sets (700 MB)"
 
 
-@pytest.fixture(scope="module")
-def model():
-    pytest.importorskip("lm_eval.api.model", reason="lm_eval (weft[eval]) is not installed")
+class StandIn:
+    """What the adapter needs of `lm_eval.api.model.LM`."""
+
+    def __init__(self):
+        self.kept = []
+        self.cache_hook = SimpleNamespace(add_partial=lambda *kept: self.kept.append(kept))
+
+
+@pytest.fixture(params=["stand-in", "lm_eval"])
+def model(request, monkeypatch):
+    if request.param == "stand-in":
+        for name in ("lm_eval", "lm_eval.api", "lm_eval.api.model"):
+            monkeypatch.setitem(sys.modules, name, SimpleNamespace(LM=StandIn))
+    else:
+        pytest.importorskip("lm_eval.api.model", reason=MISSING)
     return language_model(tiny("gpt2", T))
+
+
+def test_what_is_answered_is_kept_for_lm_eval_s_cache(monkeypatch):
+    for name in ("lm_eval", "lm_eval.api", "lm_eval.api.model"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(LM=StandIn))
+    model = language_model(tiny("gpt2", T))
+    questions = [("a", " b"), ("abc",), ("a", {"max_gen_toks": 2})]
+    kinds = ["loglikelihood", "loglikelihood_rolling", "generate_until"]
+    answers = [getattr(model, kind)(asked(q)) for kind, q in zip(kinds, questions, strict=True)]
+    expected = zip(kinds, questions, (a[0] for a in answers), strict=True)
+    assert model.kept == list(expected)
 
 
 def asked(*arguments):
@@ -90,7 +117,7 @@ def test_options_that_are_not_known_are_refused(model):
 
 
 def test_a_run_folder_is_loaded(run_folder):
-    pytest.importorskip("lm_eval.api.model", reason="lm_eval (weft[eval]) is not installed")
+    pytest.importorskip("lm_eval.api.model", reason=MISSING)
     assert language_model(run_folder, checkpoint="latest").loaded.step == 300
 
 
@@ -158,13 +185,14 @@ metric_list: [{{metric: acc}}]
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_lm_eval_counts_what_we_count(model, tmp_path, monkeypatch):
+def test_lm_eval_counts_what_we_count(tmp_path, monkeypatch):
     """A local task, through lm_eval's own evaluator, against `tasks.py`."""
     evaluator = pytest.importorskip("lm_eval.evaluator", reason=FULL, exc_type=ImportError)
     from lm_eval.tasks import TaskManager
 
     from weft.inference.tasks import answer_all, read_task, share
 
+    model = language_model(tiny("gpt2", T))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     questions = [
