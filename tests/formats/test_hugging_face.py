@@ -269,10 +269,18 @@ def test_half_a_folder(missing, tmp_path):
     refused(tmp_path, f"no (such file: )?{re.escape(missing)}")
 
 
-def test_pickled_weights_are_named(tmp_path):
-    path = their.save("gpt2", tmp_path)
-    os.rename(path / "model.safetensors", path / "pytorch_model.bin")
-    refused(tmp_path, "the weights are pickled")
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_the_older_format_of_weights(kind, tmp_path):
+    (their.save(kind, tmp_path) / "model.safetensors").unlink()
+    torch.save(their.model(kind).state_dict(), tmp_path / "pytorch_model.bin")
+    check_logits(tmp_path, kind)
+
+
+def test_pickles_that_call_something_are_refused(tmp_path):
+    (their.save("gpt2", tmp_path) / "model.safetensors").unlink()
+    torch.save({"x": os.system}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(MalformedFileError, match="system"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ VERBS = {
         "to Hugging Face, GGUF, nanoGPT",
         "weft convert runs/book-1 book.gguf",
     ),
+    "pull": Verb("pull", "pull NAME", "a model from the public hub", "weft pull gpt2"),
     "info": Verb(
         "info", "info MODEL", "what a model is made of, and its memory", "weft info runs/book-1"
     ),
@@ -76,9 +77,7 @@ VERBS = {
 }
 
 INTRODUCTION = """\
-usage: weft VERB ... [--json]
-
-Read, train and run GPTs on your own machine.
+usage: weft VERB ... [--json]   Read, train and run GPTs on your own machine.
 """
 
 CLOSING = """

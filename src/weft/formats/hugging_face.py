@@ -1,4 +1,4 @@
-"""A Hugging Face folder, read: config.json, safetensors in one file or in shards, the tokenizer.
+"""A Hugging Face folder, read: config.json, safetensors (in shards too), the tokenizer.
 
 Nothing is copied: a weight is a view of the mapped file, or made of several when it is asked for.
 Which tensor is which: `hugging_face_names.py`; what config.json means: `hugging_face_config.py`.
@@ -21,7 +21,8 @@ from weft.formats.hugging_face_config import Description, read_config
 from weft.formats.hugging_face_names import Parameter, parameters
 from weft.formats.model_files import Array, ModelFiles, Weights
 
-CONFIG, WHOLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+CONFIG, PICKLED = "config.json", "pytorch_model.bin"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 MAX_INDEX_BYTES = 16 << 20
 DTYPES = ("float32", "bfloat16", "float16")
 LISTED = 10  # names of each kind that an error spells out
@@ -46,7 +47,7 @@ def looks_like(path: Path) -> bool:
     """A folder with a config.json or weights, and not a checkpoint of ours."""
     if not path.is_dir() or any((path / n).exists() for n in ("MANIFEST.json", "state.json")):
         return False
-    return any((path / name).exists() for name in (CONFIG, WHOLE, INDEX))
+    return any((path / name).exists() for name in (CONFIG, WHOLE, INDEX, PICKLED))
 
 
 def read(folder: Path) -> ModelFiles:
@@ -85,10 +86,8 @@ def _stored(folder: Path) -> list[Stored]:
         return _read_file(folder, WHOLE)
     if (folder / INDEX).exists():
         return _read_shards(folder)
-    if (folder / "pytorch_model.bin").exists():
-        raise MalformedFileError(
-            f"the weights are pickled (pytorch_model.bin); {folder}; get model.safetensors instead"
-        )
+    if (folder / PICKLED).exists():
+        return _read_pickled(folder)
     raise MalformedFileError(f"no {WHOLE}; {folder}; get the whole folder")
 
 
@@ -114,6 +113,14 @@ def _read_shards(folder: Path) -> list[Stored]:
             _refuse(f"the index and {name} disagree about {listed(wrong)}", folder / INDEX)
         stored += found
     return stored
+
+
+def _read_pickled(folder: Path) -> list[Stored]:
+    """The older format, by a reader that knows tensors and nothing else, and executes nothing."""
+    from weft.formats.torch_zip import read_torch_file
+
+    arrays = read_torch_file(inside(folder, PICKLED))
+    return [Stored(name, arrays[name], folder / PICKLED) for name in arrays]
 
 
 def _without_prefixes(stored: Iterable[Stored]) -> dict[str, Stored]:

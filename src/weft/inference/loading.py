@@ -26,8 +26,9 @@ from weft.checkpoint import (
 )
 from weft.config import ModelConfig, from_dict
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
-from weft.formats import Weights, hub, looks_foreign, read_model
+from weft.formats import Weights, looks_foreign, read_model
 from weft.formats.parameters import parameter_shapes
+from weft.formats.pulled import is_short_name, pulled_model
 from weft.formats.quantized import QuantizedWeights, read_quantized
 from weft.inference.generation import LoadedModel
 from weft.models import GPT, CachePrecision
@@ -114,10 +115,10 @@ def find_path(path: str | Path) -> Path:
     found = Path(path)
     if found.exists():
         return found
-    pulled = hub.pulled_model(str(path))
+    pulled = pulled_model(str(path))
     if pulled is not None:
         return pulled
-    if hub.is_short_name(str(path)):
+    if is_short_name(str(path)):
         raise WeftError(f"no such model here; {path}; bring it with weft pull {path}")
     raise WeftError(f"no such folder; {path}; {_nearest(found)}")
 
