@@ -11,7 +11,9 @@ from gguf_models import model_of
 from weft.errors import MalformedFileError
 from weft.formats import gguf_write
 from weft.formats.gguf import read_gguf
+from weft.formats.gguf_container import read_container
 from weft.formats.gguf_names import Part, parts
+from weft.formats.gguf_types import Q6_K
 from weft.formats.model_files import ModelFiles
 
 ABSENT = None
@@ -129,3 +131,43 @@ def test_a_tokenizer_that_weft_has_not_leaves_the_weights(written, values, note)
     read = written("qwen3", values)
     assert read.tokenizer is None and len(read.notes) == 1 and note in read.notes[0]
     assert len(read.weights["norm.weight"]) == read.config.n_embd
+
+
+@pytest.mark.parametrize("kind", ["f32", "bf16", "q8_0", "q4_0"])
+def test_weights_that_are_not_finite(tmp_path, kind):
+    config, model, tokenizer = model_of("llama", n_layer=1)
+    path = tmp_path / "model.gguf"
+    gguf_write.write_gguf(path, config, model, tokenizer, type=kind)
+    place = read_container(path).tensors["output.weight"]
+    data = bytearray(path.read_bytes())
+    data[place.start : place.start + 4] = b"\xff\xff\xff\x7f"  # NaN in all four
+    path.write_bytes(data)
+    weights = read_gguf(path).weights
+    assert np.isfinite(weights["embedding.weight"]).all()
+    with pytest.raises(MalformedFileError, match=r"is NaN or infinite: head\.weight; .*model.gguf"):
+        weights["head.weight"]
+    if kind.startswith("q"):
+        with pytest.raises(MalformedFileError, match=r"a scale is NaN or infinite: head\.weight; "):
+            weights.quantized("head.weight")
+
+
+def test_q6_k_as_llama_cpp_quantises_its_output_layers(tmp_path, monkeypatch):
+    gguf = pytest.importorskip("gguf", reason="pip install gguf: llama.cpp's blocks in NumPy")
+    config, model, tokenizer = model_of("gpt2", n_layer=1, n_embd=256)
+    raw = np.random.default_rng(3).integers(0, 256, (config.vocab_size, 210), np.uint8)
+    raw[:, -2:] = np.frombuffer(np.float16(0.001).tobytes(), np.uint8)
+    kind, encode = gguf_write._kind, gguf_write.encode
+    monkeypatch.setattr(
+        gguf_write, "_kind",
+        lambda part, wanted: Q6_K if part.name == "token_embd.weight" else kind(part, wanted),
+    )  # fmt: skip
+    monkeypatch.setattr(
+        gguf_write, "encode", lambda t, kind: raw.reshape(-1) if kind == Q6_K else encode(t, kind)
+    )
+    path = tmp_path / "model.gguf"
+    gguf_write.write_gguf(path, config, model, tokenizer, type="q4_0")
+    read = read_gguf(path).weights
+    theirs = gguf.quants.dequantize(raw, gguf.GGMLQuantizationType.Q6_K)
+    np.testing.assert_array_equal(read["embedding.weight"], theirs)
+    assert read.quantized("embedding.weight") is None
+    assert read.quantized("blocks.0.attention.qkv.weight").bits == 4

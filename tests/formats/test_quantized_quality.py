@@ -13,11 +13,12 @@ from weft.inference.evaluation import evaluate_arrays
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("arch", ["gpt2", "llama"])
 def test_perplexity_of_a_trained_model(tmp_path, arch):
     run = str(tmp_path / "run")
-    options = {"n-layer": 3, "n-head": 3, "n-embd": 192, "block-size": 96, "batch-size": 8,
-               "steps": 500, "tokenizer": "bpe", "vocab-size": 1024, "seed": 3}  # fmt: skip
+    options = {"n-layer": 2, "n-head": 3, "n-embd": 192, "block-size": 96, "batch-size": 8,
+               "steps": 400, "tokenizer": "bpe", "vocab-size": 1024, "seed": 3}  # fmt: skip
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     assert main(["train", "stories", "--out", run, "--arch", arch, *words]) == 0
     loaded = load(run)

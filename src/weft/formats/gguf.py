@@ -1,7 +1,7 @@
 """A model in a GGUF file, read: architectures gpt2, llama and qwen3 of llama.cpp.
 
-Tensors in F32, F16, BF16, and in Q8_0 and Q4_0, which stay integers until they are asked for as
-numbers. The bytes are `gguf_container.py`'s business, names `gguf_names.py`'s.
+Tensors in F32, F16, BF16, Q6_K, and in Q8_0 and Q4_0, which stay integers until they are asked for
+as numbers. The bytes are `gguf_container.py`'s business, names `gguf_names.py`'s.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from weft.errors import ConfigError
 from weft.formats.gguf_container import MAGIC, Container, read_container
 from weft.formats.gguf_names import Part, parts, unpair_rows
 from weft.formats.gguf_tokenizer import read_tokenizer
-from weft.formats.gguf_types import DTYPES, decode
+from weft.formats.gguf_types import INTEGERS, decode
 from weft.formats.model_files import Array, ModelFiles, Weights
 from weft.formats.quantized import QuantizedMatrix, QuantizedWeights
 from weft.tokenizers.strict_json import malformed, shown
@@ -58,7 +58,7 @@ def read_gguf(path: Path) -> ModelFiles:
     _check_tensors(container, expected, where)
     tokenizer, note = read_tokenizer(container.values, config.vocab_size, where)
     notes += [note] if note else []
-    weights = _weights(container, expected)
+    weights = _weights(container, expected, where)
     return ModelFiles(config, weights, tokenizer, path, "gguf", tuple(notes))
 
 
@@ -152,7 +152,7 @@ def _check_tensors(container: Container, expected: list[Part], where: str) -> No
             malformed(f"tensor {shown(name)} has the shape {has}, not {shape}", where)
 
 
-def _weights(container: Container, expected: list[Part]) -> Weights:
+def _weights(container: Container, expected: list[Part], where: str) -> Weights:
     groups: dict[str, list[Part]] = {}
     for part in expected:
         groups.setdefault(part.source, []).append(part)
@@ -160,11 +160,13 @@ def _weights(container: Container, expected: list[Part]) -> Weights:
     matrices: dict[str, Callable[[], QuantizedMatrix]] = {}
     for source, group in groups.items():
         kinds = {container.tensors[part.name].kind for part in group}
-        if len(kinds) == 1 and kinds.isdisjoint(DTYPES):
+        if len(kinds) == 1 and kinds <= INTEGERS:
             matrices[source] = partial(_integers, container, group)
         else:
             tensors[source] = partial(_numbers, container, group)
-    return QuantizedWeights(tensors, matrices) if matrices else Weights(tensors)
+    if matrices:
+        return QuantizedWeights(tensors, matrices, where)
+    return Weights(tensors, where)
 
 
 def _numbers(container: Container, group: list[Part]) -> Array:

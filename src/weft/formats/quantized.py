@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from weft.errors import CheckpointError, ConfigError
-from weft.formats.model_files import Array, Weights
+from weft.errors import CheckpointError, ConfigError, MalformedFileError
+from weft.formats.model_files import Array, Weights, is_finite
 from weft.kernels import active
 
 Quantization = Literal["int8", "int4"]
@@ -59,20 +59,29 @@ class QuantizedWeights(Weights):
     """`Weights` of which some are kept as integers: `weights[name]` is float32, computed on access.
 
     `weights.quantized(name)` gives the integers themselves, for a decoder that multiplies by them.
+    `where` as in `Weights`.
     """
 
     def __init__(
         self,
         tensors: Mapping[str, Callable[[], Array]],
         quantized: Mapping[str, Callable[[], QuantizedMatrix]],
+        where: str = "",
     ) -> None:
-        super().__init__({**tensors, **{name: partial(_whole, m) for name, m in quantized.items()}})
-        self._quantized = dict(quantized)
+        whole = {name: partial(_whole, matrix) for name, matrix in quantized.items()}
+        super().__init__({**tensors, **whole}, where)
+        self._quantized, self._file = dict(quantized), where
 
     def quantized(self, name: str) -> QuantizedMatrix | None:
         """The matrix as integers; None for what is not quantised."""
-        matrix = self._quantized.get(name)
-        return None if matrix is None else matrix()
+        if name not in self._quantized:
+            return None
+        matrix = self._quantized[name]()
+        if self._file and not is_finite(matrix.scale):
+            raise MalformedFileError(
+                f"a scale is NaN or infinite: {name}; {self._file}; get an intact copy"
+            )
+        return matrix
 
 
 def _whole(matrix: Callable[[], QuantizedMatrix]) -> Array:
