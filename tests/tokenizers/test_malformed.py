@@ -1,5 +1,6 @@
 """tokenizer.json from a stranger: every flaw is one line that names it, nothing is passed over."""
 
+import copy
 import json
 import random
 import time
@@ -7,7 +8,14 @@ import time
 import pytest
 
 from weft.errors import MalformedFileError, WeftError
-from weft.tokenizers import BPETokenizer, CharacterTokenizer, tokenizer_from_json
+from weft.tokenizers import (
+    BPETokenizer,
+    CharacterTokenizer,
+    gpt2_files,
+    loading,
+    tokenizer_from_json,
+)
+from weft.tokenizers.vocabulary import bpe_parts
 
 BPE = BPETokenizer.train(["the theme of the thesis"], 262)
 CHARACTERS = CharacterTokenizer.train(["abc"], "<unk>", ["<|endoftext|>"])
@@ -216,3 +224,100 @@ def test_truncated_anywhere():
     for end in range(len(text)):
         with pytest.raises(MalformedFileError):
             tokenizer_from_json(text[:end])
+
+
+TINY = {
+    "a": 0, "b": 1, "ab": 2, "Ġ": 3, "Ġa": 4, "<|endoftext|>": 5, "é": 6,
+}  # fmt: skip
+TINY_MERGES = "#version: 0.2\na b\nĠ a\n"
+STRANGE = [None, True, -1, 0, 1, 2, 1.5, 2**31, 2**32, 2**63, 10**30, "", "a", "<|endoftext|>",
+    "\x00", "\ud800", "\u2581", "ab", "a b", [], ["a", "b"], [["a", "b"]], {},
+    {"a": 0}]  # fmt: skip
+
+
+def containers(value):
+    """All lists and objects of a JSON document that have something in them."""
+    if isinstance(value, (dict, list)) and value:
+        yield value
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from containers(inner)
+
+
+def restructured(document, rng):
+    """One to three values taken out, replaced, doubled, or under another name."""
+    document = json.loads(document)
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        place = rng.choice(list(containers(document)) or [{"": 0}])
+        key = rng.choice(list(place) if isinstance(place, dict) else range(len(place)))
+        other = rng.choice([*STRANGE, document, *(list(c) for c in containers(document))])
+        kind = rng.randrange(4)
+        if kind == 0:
+            del place[key]
+        elif kind == 1 and isinstance(place, list):
+            place.append(place[key])
+        elif kind == 1:
+            place[str(rng.choice(STRANGE))] = place.pop(key)
+        else:
+            place[key] = copy.deepcopy(other)
+    return json.dumps(document)
+
+
+def read_or_refuse(load):
+    """True if it was read; then it encodes and decodes, or says which byte it lacks."""
+    try:
+        tokenizer = load()
+        tokenizer.decode(range(tokenizer.vocab_size))
+        assert tokenizer.decode(tokenizer.encode("ab aab")) == "ab aab"
+        return True
+    except WeftError as error:
+        assert str(error).isprintable() and len(str(error)) < 500
+        return False
+
+
+def count_read(loads):
+    """How many can be read, each within two seconds of this process."""
+    read = 0
+    for load in loads:
+        start = time.perf_counter()  # process_time can cost more than all the rest
+        read += read_or_refuse(load)
+        if time.perf_counter() - start > 1:  # or others were busy
+            start = time.process_time()
+            read_or_refuse(load)
+            assert time.process_time() - start < 2
+    return read
+
+
+MANY = pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+
+
+@MANY
+@pytest.mark.timeout(1200)
+def test_many_malformed_tokenizer_json(count):
+    rng = random.Random(2)
+    merges = [tuple(line.split()) for line in TINY_MERGES.splitlines()[1:]]
+    parts = bpe_parts(TINY, merges, {"<|endoftext|>": 5}, "here")
+    sound = BPETokenizer(parts.tokens, parts.merges, parts.special_tokens).to_json()
+    change = [lambda: mutated(sound, rng), lambda: restructured(sound, rng)]
+    texts = (rng.choice(change)() for _ in range(count))
+    read = count_read(lambda text=text: tokenizer_from_json(text) for text in texts)
+    assert 0 < read < count / 2
+
+
+@MANY
+@pytest.mark.timeout(1200)
+def test_many_malformed_vocab_and_merges(count):
+    rng = random.Random(3)
+    vocab = json.dumps(TINY, ensure_ascii=False)
+
+    def pair():
+        kind = rng.randrange(3)
+        first = [vocab, mutated(vocab, rng), restructured(vocab, rng)][kind]
+        second = mutated(TINY_MERGES, rng) if kind == 0 or rng.random() < 0.2 else TINY_MERGES
+        return [text.encode(errors="surrogateescape") for text in (first, second)]
+
+    def load(data):
+        return loading._build(gpt2_files.read(*data, "vocab.json", "merges.txt"))
+
+    pairs = (pair() for _ in range(count))
+    read = count_read(lambda data=data: load(data) for data in pairs)
+    assert 0 < read < count / 2
