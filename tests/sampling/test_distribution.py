@@ -1,7 +1,8 @@
 """Probabilities, their logarithms, and the distribution of the draws."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from logit_rows import rows
 
 from weft.random import Generator
@@ -23,6 +24,34 @@ def test_draws_follow_the_distribution():
     expected = n * probabilities(logits)[0]
     chi2 = ((np.bincount(ids, minlength=5) - expected) ** 2 / expected).sum()
     assert chi2 < 18.47  # the 0.999 quantile for 4 degrees of freedom
+
+
+@given(st.integers(0, 2**31), st.sampled_from([511, 512, 513, 1023, 3001]), st.booleans())
+@settings(max_examples=50)
+def test_draws_from_a_large_vocabulary_are_those_of_the_cumulative_sum(seed, V, sparse):
+    generator = Generator(seed)
+    weights = np.exp(generator.normal((40, V)) * 3).astype(np.float32)
+    if sparse:
+        weights[generator.uniform((40, V)) < 0.99] = 0
+        weights[:, V // 2] = 1
+    u = generator.uniform((40,))
+    u[0], u[1] = 0, 1 - 2.0**-24
+    ids = draw(weights, Given(u))
+    cumulative = np.cumsum(weights, -1, dtype=np.float64)
+    at, rows = u.astype(np.float64) * cumulative[:, -1], np.arange(40)
+    slack = 1e-12 * cumulative[:, -1]
+    assert (weights[rows, ids] > 0).all()
+    assert (at < cumulative[rows, ids] + slack).all()
+    assert (at > cumulative[rows, ids] - weights[rows, ids] - slack).all()
+
+
+class Given:
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def uniform(self, shape):
+        assert shape == self.numbers.shape
+        return self.numbers
 
 
 def test_the_distribution_test_rejects_a_wrong_sampler():

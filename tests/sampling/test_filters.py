@@ -44,6 +44,14 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(logits, p):
         assert row[keep].min() >= row[~keep].max(initial=0)  # and nothing likelier is left out
 
 
+@given(st.integers(0, 2**31), st.integers(1, 300), st.integers(1, 5))
+@settings(max_examples=50)
+def test_top_k_of_a_large_vocabulary_is_that_of_a_full_sort(seed, k, digits):
+    logits = Generator(seed).normal((2, 3001)).round(digits)  # with equals
+    for row, kept_row in zip(logits, kept(keep_top_k(logits, k)), strict=True):
+        assert set(np.flatnonzero(kept_row)) == set(np.argsort(-row, kind="stable")[:k])
+
+
 @given(st.integers(0, 2**31), st.floats(0.5, 0.9999))
 @settings(max_examples=20)
 def test_top_p_of_a_large_vocabulary_is_that_of_a_full_sort(seed, p):

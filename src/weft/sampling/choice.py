@@ -183,7 +183,7 @@ def sample(
     filtered = sampling.filter(logits, previous, prompt_length, allowed)
     if sampling.temperature == 0:
         return np.asarray(filtered.argmax(-1), dtype=np.int64)
-    return draw(np.exp((filtered - largest(filtered)).astype(np.float64)), generator)
+    return draw(np.exp(filtered - largest(filtered)), generator)
 
 
 def checked(logits: Logits) -> Logits:
