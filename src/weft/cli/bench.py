@@ -188,7 +188,7 @@ def generate(options: Generate) -> None:
         )
     values = bench_generate.measure(loaded, prompt, new, options.repeats, options.streams)
     if options.json:
-        how = {"precision": options.precision, "cache": options.cache, "kernels": kernels()}
+        how = {"precision": loaded.precision, "cache": options.cache, "kernels": kernels()}
         output.result_json({**values, **how})
         return
     rows = [

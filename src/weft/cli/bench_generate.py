@@ -5,6 +5,7 @@ The loop is the decoder's and nothing else: the likeliest token, no text, no sam
 
 from __future__ import annotations
 
+import math
 import resource
 import statistics
 import sys
@@ -12,9 +13,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from weft.formats.parameters import parameter_shapes
+from weft.formats.quantized import ALWAYS_INT8, BLOCK
 from weft.inference import LoadedModel
 from weft.models import KeyValueCache
 from weft.random import Generator
+
+BYTES = {"float32": 4, "bfloat16": 2, "int8": 1 + 2 / 32, "int4": 0.5 + 2 / 32}  # of one weight
 
 
 def fit(prompt: int, new: int, block_size: int) -> tuple[int, int]:
@@ -36,7 +41,7 @@ def measure(
     return {
         "prefill_tokens_per_second": streams * prompt / prefill,
         "decode_tokens_per_second": streams * (new - 1) / decode if new > 1 else None,
-        "memory_bytes": weight_bytes(loaded.model) + sum(cache.nbytes for cache in caches),
+        "memory_bytes": weight_bytes(loaded) + sum(cache.nbytes for cache in caches),
         "peak_rss_bytes": resident_peak(),
         "prompt_tokens": prompt,
         "new_tokens": new,
@@ -61,8 +66,18 @@ def _once(
     return middle - started, time.perf_counter() - middle
 
 
-def weight_bytes(model: Any) -> int:
-    return sum(parameter.array.nbytes for parameter in model.parameters())
+def weight_bytes(loaded: LoadedModel) -> int:
+    """Bytes of the weights in the precision that they are multiplied in."""
+    total = 0.0
+    for name, shape in parameter_shapes(loaded.config).items():
+        kept = len(shape) == 1 or name == "position.weight"  # in float32 whatever the precision
+        kind = "float32" if kept else loaded.precision
+        if kind in ("int8", "int4") and shape[1] % BLOCK:
+            kind = "float32"
+        if kind == "int4" and name in ALWAYS_INT8:
+            kind = "int8"
+        total += BYTES[kind] * math.prod(shape)
+    return round(total)
 
 
 def resident_peak() -> int:

@@ -272,7 +272,7 @@ class LoadedModel:
     def _read_but_the_last(self, prompt: list[int], text: TextOptions) -> KeyValueCache:
         """A sequence that has read all of the prompt but its last token, by way of the file."""
         assert text.prompt_cache is not None
-        maker = Maker(fingerprint(self.config, self.weights), str(self.dtype or "float32"))
+        maker = Maker(fingerprint(self.config, self.weights), self.precision)
         length = min(self.config.block_size, len(prompt) + text.max_tokens - 1)
         sequence = self.decoder.start(length)
         start_after(text.prompt_cache, prompt, self.decoder, sequence, maker, self.config)
