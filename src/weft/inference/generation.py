@@ -21,6 +21,7 @@ from weft.inference.decoder import Decoder
 from weft.inference.options import TextOptions, check_samples, read_options
 from weft.inference.packed_decoder import PackedDecoder
 from weft.inference.packing import InferencePrecision
+from weft.inference.padding import Unpadded
 from weft.inference.prefix import Maker, fingerprint, start_after
 from weft.inference.speculative import (
     GUESSES,
@@ -32,7 +33,7 @@ from weft.inference.speculative import (
 )
 from weft.inference.stopping import StopFilter
 from weft.inference.text import Generation
-from weft.inference.tokens import Continuation, Tokens
+from weft.inference.tokens import Constraint, Continuation, Tokens
 from weft.models import CachePrecision, KeyValueCache
 from weft.random import Generator
 from weft.sampling import Sampling
@@ -222,6 +223,14 @@ class LoadedModel:
             source.adopt(self._read_but_the_last(kept, text))
         return Generation(source, self.tokenizer, stops, len(kept), len(ids) - len(kept), text.seed)
 
+    def _constraint(self, text: TextOptions) -> Constraint | None:
+        """What was asked for; else that no id comes which the tokenizer does not have."""
+        if text.constraint is not None:
+            started: Constraint = text.constraint.start()
+            return started
+        size, V = self.tokenizer.vocab_size, self.config.vocab_size
+        return Unpadded(size, V) if size < V else None
+
     def _source(self, prompt: list[int], text: TextOptions, sampling: Sampling) -> Tokens:
         """Where the ids come from, in the way that the options ask for."""
         common: dict[str, Any] = {
@@ -229,7 +238,7 @@ class LoadedModel:
             "max_tokens": text.max_tokens,
             "sampling": sampling,
             "end": self.tokenizer.end_of_text,
-            "constraint": None if text.constraint is None else text.constraint.start(),
+            "constraint": self._constraint(text),
         }
         if text.search == "beams":
             return BeamSearch(
