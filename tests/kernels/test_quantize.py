@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -121,7 +123,8 @@ def test_any_number_of_axes_and_no_rows():
     q, scale = active.quantize_int8(w)
     assert q.shape == (2, 3, 64) and scale.shape == (2, 3, 2)
     np.testing.assert_array_equal(q[1], active.quantize_int8(w[1])[0])
-    for quantize in (active.quantize_int8, active.quantize_int4, active.quantize_rows):
+    searched = functools.partial(active.quantize_int4, search=True)
+    for quantize in (active.quantize_int8, active.quantize_int4, searched, active.quantize_rows):
         q, scale = quantize(np.zeros((0, 64), np.float32))
         assert active.dequantize(q, scale).shape == (0, 64)
 

@@ -21,7 +21,7 @@ from weft.kernels import active
 
 Quantization = Literal["int8", "int4"]
 BLOCK = 32
-SLAB = 1 << 20  # elements quantised together: the definition makes a few copies of them
+SLAB = 1 << 17  # elements quantised together: copies of them stay in the second-level cache
 # Read by every token (the output layer) or by few (the embedding), and the most sensitive of all:
 # they stay int8 in an int4 model, as in llama.cpp's.
 ALWAYS_INT8 = ("embedding.weight", "head.weight")

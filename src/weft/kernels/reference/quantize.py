@@ -12,7 +12,6 @@ import numpy as np
 from weft.kernels.reference.precision import Array, float32
 
 BLOCK = 32
-_ROWS = 1 << 20  # values looked at together by the search: it holds a few copies of them
 
 
 def quantize_int8(w: Array) -> tuple[Array, Array]:
@@ -39,7 +38,7 @@ def quantize_int4(w: Array, search: bool = False) -> tuple[Array, Array]:
     d = _furthest(blocks) / float32.type(-8)
     scale = _as_float16(d)
     q = _nearest_int4(blocks, _inverse(d))
-    if search:
+    if search and scale.size:
         q, scale = _search_int4(blocks, q, scale)
     return q.reshape(w.shape), scale
 
@@ -106,29 +105,36 @@ def _nearest_int4(blocks: Array, inverse: Array) -> Array:
 
 
 def _search_int4(blocks: Array, q: Array, scale: Array) -> tuple[Array, Array]:
-    """Better (q, scale) for each block: the furthest value becomes -8, from -9.4 up to -7.
+    """Better (q, scale) for each block: the furthest value becomes about -8, from -9.4 to -7.
 
     For the integers that such a scale gives, the best scale is <x, q> / <q, q> (least squares; as
     make_qx_quants does in ggml-quants.c); it is judged after its rounding to float16.
     """
-    rows = blocks.reshape(-1, BLOCK)
-    best_q, best_scale = q.reshape(-1, BLOCK), scale.reshape(-1).copy()
-    for start in range(0, len(rows), _ROWS // BLOCK):
-        part = slice(start, start + _ROWS // BLOCK)
-        x = rows[part]
-        furthest, chosen = _furthest(x), best_scale[part]
-        error = _squared_error(x, best_q[part], chosen)
-        for place in np.arange(-9.4, -6.9, 0.2):
-            trial = _nearest_int4(x, _inverse(furthest / float32.type(place)))
-            whole = trial.astype(float32)
-            square = np.einsum("nk,nk->n", whole, whole)
-            fit = np.einsum("nk,nk->n", x, whole) * _inverse(square)
-            fit = fit.astype(np.float16)
-            trial_error = _squared_error(x, trial, fit)
-            better = trial_error < error
-            best_q[part][better] = trial[better]
-            chosen[better], error[better] = fit[better], trial_error[better]
-    return best_q.reshape(q.shape), best_scale.reshape(scale.shape)
+    x, best_q, best_scale = (a.reshape(scale.size, -1) for a in (blocks, q, scale))
+    furthest = _furthest(x)
+    least = np.full(x.shape[:1], np.inf, float32)
+    place = np.full_like(furthest, -8)
+    for trial in np.arange(-9.4, -6.9, 0.4, dtype=float32):
+        _, _, error = _fit_int4(x, furthest / trial)
+        better = error < least
+        least[better], place[better] = error[better], trial
+    whole, fit, _ = _fit_int4(x, furthest / place)
+    better = _squared_error(x, whole, fit) < _squared_error(x, best_q, best_scale[:, 0])
+    searched = np.where(better[:, None], whole, best_q).astype(np.int8)
+    return searched.reshape(q.shape), np.where(better, fit, best_scale[:, 0]).reshape(scale.shape)
+
+
+def _fit_int4(x: Array, d: Array) -> tuple[Array, Array, Array]:
+    """Integers for the step d (as float32), the float16 scale that fits them, and the squared error
+    less <x, x>, which is the same for every step."""
+    whole = x * _inverse(d)
+    np.rint(whole, out=whole)
+    np.clip(whole, -8, 7, out=whole)
+    along, square = np.einsum("nk,nk->n", x, whole), np.einsum("nk,nk->n", whole, whole)
+    with np.errstate(over="ignore"):
+        fit = (along * _inverse(square)).astype(np.float16)
+    rounded = fit.astype(float32)
+    return whole, fit, rounded * (rounded * square - 2 * along)
 
 
 def _squared_error(x: Array, q: Array, scale: Array) -> Array:
