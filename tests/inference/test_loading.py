@@ -7,7 +7,10 @@ import pytest
 from tiny_model import save_run, tiny
 
 import weft
+from weft.checkpoint import RunFolder, save_checkpoint
+from weft.config import to_dict
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
+from weft.formats.quantized import quantize_weights
 from weft.inference import load
 from weft.inference.tokens import forward
 
@@ -115,7 +118,7 @@ def test_a_vocabulary_larger_than_the_models(tmp_path):
 def test_wrong_options(run_folder):
     with pytest.raises(ConfigError, match="choose best or latest"):
         load(run_folder, checkpoint="last")
-    with pytest.raises(ConfigError, match="choose float32 or bfloat16"):
+    with pytest.raises(ConfigError, match="choose one of auto, float32"):
         load(run_folder, precision="int3")
 
 
@@ -127,3 +130,31 @@ def test_the_precision_of_the_cache(run_folder):
         assert loaded.generate("hello", temperature=0, max_tokens=8) == text
     with pytest.raises(ConfigError, match="unknown cache 'int4'; load; choose float32, bf"):
         load(run_folder, cache="int4")
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_quantised_on_loading_as_by_convert(tmp_path, kind):
+    """The same bits whether the file holds the integers or loading makes them; "auto" knows."""
+    original = tiny("llama", n_kv_head=1, n_embd=32, intermediate_size=64)
+    whole = save_run(tmp_path / "whole", original).path
+    rounded = load(whole, precision=kind)
+    assert rounded.precision == kind
+    assert load(whole).precision == "float32"
+    arrays = quantize_weights(load(whole).weights, kind)
+    run = RunFolder(tmp_path / "stored")
+    run.create()
+    save_checkpoint(
+        run,
+        1,
+        config=to_dict(original.config),
+        tokenizer_json=original.tokenizer.to_json(),
+        model=arrays,
+        optimizer={},
+        state={},
+    )
+    stored = load(run.path)
+    assert stored.precision == kind
+    ids = [1, 5, 9, 2]
+    a, b = (m.decoder.read([m.decoder.start()], [ids]) for m in (rounded, stored))
+    assert np.array_equal(a, b)
+    assert np.array_equal(rounded.model(np.array([ids])).array, stored.model(np.array([ids])).array)

@@ -14,10 +14,8 @@ LETTERS = "\n abcdefghijklmnopqrstuvwxyz"
 
 def tiny(arch="gpt2", block_size=16, seed=1, **options):
     tokenizer = CharacterTokenizer.train([LETTERS])
-    config = ModelConfig(
-        arch=arch, vocab_size=tokenizer.vocab_size, block_size=block_size, n_layer=2, n_head=2,
-        n_embd=16, **options,
-    )  # fmt: skip
+    sizes = dict(vocab_size=tokenizer.vocab_size, n_layer=2, n_head=2, n_embd=16)
+    config = ModelConfig(arch=arch, block_size=block_size, **(sizes | options))
     model = GPT(config, Generator(seed)).eval()
     for parameter in model.parameters():
         parameter.array *= 10 if parameter.ndim == 2 else 1  # so that the logits differ clearly

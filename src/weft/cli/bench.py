@@ -91,7 +91,7 @@ class Generate:
     """Times to do it all, after one to warm up; the median counts; from 1."""
     streams: int = 1
     """Texts that are written together; 1 to 1024."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "int8", "int4"] = "auto"
     """Precision of the matrix products."""
     cache: Annotated[CachePrecision | None, off("{float32,bfloat16,int8}")] = None
     """Precision in which keys and values are kept; that of the products unless given."""

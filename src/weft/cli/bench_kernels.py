@@ -108,6 +108,7 @@ def cases(precision: str) -> Iterator[Case]:
     yield from _norm_cases(normal)
     yield from _loss_cases(normal)
     yield from _parameter_cases(normal)
+    yield from _packed_cases(normal)
 
 
 def _product_cases(normal: Callable[..., Array]) -> Iterator[Case]:
@@ -307,3 +308,27 @@ def _parameter_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     yield Case(active.sgd_step, sgd, size=size, rewritten=(0, 2))
     yield Case(active.sum_of_squares, lambda: (lists(1)[0],), size=size)
     yield Case(active.scale_, lambda: (lists(1)[0], 0.999), size=size, rewritten=(0,))
+
+
+def _packed_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    """One token times a matrix, in every precision; how quickly matrices are packed."""
+    K, N_ = -(-C // 32) * 32, 4 * C
+
+    def weights() -> Array:
+        return normal(N_, K, dtype=np.float32)
+
+    def quantised() -> tuple[Array, Array]:
+        return active.quantize_int8(weights())
+
+    for kind in ("float32", "bfloat16", "int8", "int4"):
+        size = f"{kind}: {N_} x {K}"
+
+        def step(kind: str = kind) -> Arguments:
+            return normal(1, K, dtype=np.float32), active.pack_matrix(weights(), kind), kind, N_
+
+        yield Case(active.pack_matrix, lambda kind=kind: (weights(), kind), size=size)  # type: ignore[misc]
+        yield Case(active.packed_linear, step, size=f"1 x {size}")
+    yield Case(active.pack_quantized, lambda: (*quantised(), "int8"), size=f"{N_} x {K}")
+    for quantise in (active.quantize_int8, active.quantize_int4, active.quantize_rows):
+        yield Case(quantise, lambda: (weights(),))
+    yield Case(active.dequantize, quantised)

@@ -43,7 +43,7 @@ class Eval:
     """Tokens of a written answer at most; 64 unless given."""
     checkpoint: Literal["best", "latest"] = "best"
     """Which checkpoint of a run folder: lowest validation loss, or highest step."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "int8", "int4"] = "auto"
     """Precision of the matrix products."""
     threads: Annotated[int | None, off("INT")] = None
     """Threads; from 1. By default as many as this process may use."""

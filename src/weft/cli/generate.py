@@ -47,7 +47,7 @@ class Generate:
     """At the end of the context: go on with its last half, or stop."""
     checkpoint: Literal["best", "latest"] = "best"
     """Which checkpoint of a run folder: lowest validation loss, or highest step."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "int8", "int4"] = "auto"
     """Precision of the matrix products."""
     cache: Annotated[
         Literal["float32", "bfloat16", "int8"] | None, off("{float32,bfloat16,int8}")

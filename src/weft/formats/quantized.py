@@ -88,6 +88,41 @@ def _whole(matrix: Callable[[], QuantizedMatrix]) -> Array:
     return matrix().dequantize()
 
 
+class RoundedWeights(QuantizedWeights):
+    """Weights that are quantised as they are asked for, as `quantize_weights` would have them."""
+
+    def __init__(self, weights: Mapping[str, Array], kind: Quantization) -> None:
+        super().__init__({name: partial(weights.__getitem__, name) for name in weights}, {})
+        self._weights, self._kind = weights, kind
+
+    def quantized(self, name: str) -> QuantizedMatrix | None:
+        """The matrix as integers; None for what is not quantised."""
+        array = self._weights[name]
+        if not is_quantizable(name, array):
+            return None
+        return quantize_matrix(name, array, self._kind)
+
+    def __getitem__(self, name: str) -> Array:
+        matrix = self.quantized(name)
+        return self._weights[name] if matrix is None else matrix.dequantize()
+
+
+def as_quantized(weights: Mapping[str, Array], kind: Quantization) -> QuantizedWeights:
+    """The weights themselves if they are stored in this quantisation; else quantised on access."""
+    if isinstance(weights, RoundedWeights) or quantization_of(weights) == kind:
+        assert isinstance(weights, QuantizedWeights)
+        return weights
+    return RoundedWeights(weights, kind)
+
+
+def quantization_of(weights: Mapping[str, Array]) -> Quantization | None:
+    """How the matrices are stored: "int4" if any is; None if none is quantised."""
+    if not isinstance(weights, QuantizedWeights):
+        return None
+    bits = {matrix.bits for matrix in map(weights.quantized, weights) if matrix is not None}
+    return "int4" if 4 in bits else "int8" if bits else None
+
+
 def quantize_weights(weights: Mapping[str, Array], kind: Quantization) -> dict[str, Array]:
     """Weft's names -> the arrays of a quantised checkpoint's model.safetensors.
 

@@ -29,14 +29,20 @@ from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftEr
 from weft.formats import Weights, looks_foreign, read_model
 from weft.formats.parameters import parameter_shapes
 from weft.formats.pulled import is_short_name, pulled_model
-from weft.formats.quantized import QuantizedWeights, read_quantized
+from weft.formats.quantized import (
+    QuantizedWeights,
+    as_quantized,
+    quantization_of,
+    read_quantized,
+)
 from weft.inference.generation import LoadedModel
+from weft.inference.packing import InferencePrecision
 from weft.models import GPT, CachePrecision
 from weft.nn import init
 from weft.tokenizers import tokenizer_from_json
 
 Which = Literal["best", "latest"]
-InferencePrecision = Literal["float32", "bfloat16"]
+Precision = InferencePrecision | Literal["auto"]
 WEIGHTS = "model.safetensors"
 LISTED = 10  # flaws that one error spells out
 
@@ -45,21 +51,23 @@ def load(
     path: str | Path,
     *,
     checkpoint: Which = "best",
-    precision: InferencePrecision = "float32",
+    precision: Precision = "auto",
     cache: CachePrecision | None = None,
 ) -> LoadedModel:
     """The model at `path`, ready to generate; its weights are read when they are needed.
 
     `path` is a run folder, a checkpoint folder, a model of another program (a Hugging Face folder;
-    see `weft.formats`) or the name of one that weft pull has brought. `precision` "bfloat16" rounds
-    the weights of the matrices once and multiplies in bfloat16. `cache` is the precision in which
-    keys and values are kept: float32, bfloat16, or int8 with a scale for each; without it the
-    compute precision. Raises `CheckpointError` or `MalformedFileError` for what is incomplete or
-    altered, `WeftError` for a path that does not exist (with the nearest name that does),
-    `ConfigError` for a wrong option.
+    see `weft.formats`) or the name of one that weft pull has brought. `precision` is that of the
+    matrices: "auto" is float32, or int8 or int4 where they are stored so; "bfloat16" rounds them
+    once and multiplies in bfloat16; "int8" and "int4" quantise as weft convert does. `cache` is
+    the precision in which keys and values are kept: float32, bfloat16, or int8 with a scale for
+    each; without it float32 with matrices in float32, else bfloat16. Raises `CheckpointError` or
+    `MalformedFileError` for what is incomplete or altered, `WeftError` for a path that does not
+    exist (with the nearest name that does), `ConfigError` for a wrong option.
     """
-    if precision not in ("float32", "bfloat16"):
-        raise ConfigError(f"unknown precision {precision!r}; load; choose float32 or bfloat16")
+    if precision not in ("auto", *get_args(InferencePrecision)):
+        names = ", ".join(("auto", *get_args(InferencePrecision)))
+        raise ConfigError(f"unknown precision {precision!r}; load; choose one of {names}")
     if cache not in (None, *get_args(CachePrecision)):
         raise ConfigError(f"unknown cache {cache!r}; load; choose float32, bfloat16 or int8")
     path = find_path(path)
@@ -73,34 +81,41 @@ def load(
             f"the tokenizer has {tokenizer.vocab_size} tokens, the model {config.vocab_size}; "
             f"{found.path}; take another checkpoint"
         )
-    weights = _fitting(config, found)
+    weights, chosen = _in_precision(_fitting(config, found), precision)
     return LoadedModel(
         None,
         tokenizer,
         config,
         found.path,
         found.step,
-        None if precision == "float32" else precision,
+        "bfloat16" if chosen == "bfloat16" else None,
         found.state,
         cache=cache,
+        precision=chosen,
         weights=weights,
-        build=lambda: build(config, weights, precision),
+        build=lambda: build(config, weights, chosen),
     )
 
 
-def _load_foreign(
-    path: Path, precision: InferencePrecision, cache: CachePrecision | None
-) -> LoadedModel:
+def _in_precision(weights: Weights, precision: Precision) -> tuple[Weights, InferencePrecision]:
+    """The weights as they count in this precision, and which one "auto" is."""
+    chosen = quantization_of(weights) or "float32" if precision == "auto" else precision
+    return (as_quantized(weights, chosen) if chosen in ("int8", "int4") else weights), chosen
+
+
+def _load_foreign(path: Path, precision: Precision, cache: CachePrecision | None) -> LoadedModel:
     files = read_model(path)
+    weights, chosen = _in_precision(files.weights, precision)
     return LoadedModel(
         None,
         files.tokenizer,
         files.config,
         files.path,
         cache=cache,
-        dtype=None if precision == "float32" else precision,
-        weights=files.weights,
-        build=lambda: build(files.config, files.weights, precision),
+        dtype="bfloat16" if chosen == "bfloat16" else None,
+        precision=chosen,
+        weights=weights,
+        build=lambda: build(files.config, weights, chosen),
         notes=files.notes,
     )
 

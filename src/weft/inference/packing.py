@@ -7,18 +7,20 @@ definition is `models/transformer.py` with a cache).
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.config import ModelConfig
+from weft.formats import Weights
 from weft.formats.quantized import (
     QuantizedMatrix,
     QuantizedWeights,
-    is_quantizable,
-    quantize_matrix,
+    as_quantized,
 )
 from weft.kernels import active
 from weft.models.transformer import rotation
@@ -52,9 +54,13 @@ def pack_decoder(
     if active.native is None:
         return None
     c = config
+    if precision in ("int8", "int4"):
+        weights = as_quantized(weights, precision)
+    elif isinstance(weights, QuantizedWeights):  # as numbers
+        weights = Weights({name: partial(weights.__getitem__, name) for name in weights})
     packer = _Packer(weights, precision)
+    embedding = packer.matrix("embedding.weight")  # first: the largest, and for a while there twice
     blocks = [_block(packer, c, f"blocks.{i}.") for i in range(c.n_layer)]
-    embedding = packer.matrix("embedding.weight")
     cos, sin = (None, None) if c.arch == "gpt2" else rotation(c)
     outer = {
         "embedding": embedding,
@@ -120,25 +126,29 @@ class _Packer:
         return self.floats(turns(self.weights[gate], self.weights[up]), bias)
 
     def integers(self, name: str) -> QuantizedMatrix | None:
-        """The matrix as integers if it is to be multiplied so; those stored are taken as is."""
-        if self.precision not in ("int8", "int4"):
-            return None
-        if isinstance(self.weights, QuantizedWeights):
-            stored = self.weights.quantized(name)
-            if stored is not None:
-                return stored
-        array = self.weights[name]
-        if not is_quantizable(name, array):
-            return None
-        return quantize_matrix(name, np.asarray(array, np.float32), self.precision)
+        """The matrix as integers if it is to be multiplied so."""
+        return self.weights.quantized(name) if isinstance(self.weights, QuantizedWeights) else None
 
     def floats(self, array: Array, bias: Array | None) -> Matrix:
+        """Packed as numbers; the pages of the file that they came from are given back."""
         kind = "bfloat16" if self.precision == "bfloat16" else "float32"
-        if array.dtype == np.float16:
-            array = array.astype(np.float32)
-        if array.T.flags.c_contiguous and not array.flags.c_contiguous:  # (in, out) in the file
-            return kind, active.pack_matrix(array.T, kind, True), bias, array.shape
-        return kind, active.pack_matrix(array, kind), bias, array.shape
+        wide = array.astype(np.float32) if array.dtype == np.float16 else array
+        transposed = wide.T.flags.c_contiguous and not wide.flags.c_contiguous  # (in, out)
+        data = active.pack_matrix(wide.T if transposed else wide, kind, transposed)
+        give_back_pages(array)
+        return kind, data, bias, array.shape
+
+
+def give_back_pages(array: Array) -> None:
+    """Let the system take the memory of the mapped file that an array is a view of, if it is one.
+
+    They are read again from the file when they are asked for again.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def kind_of(matrix: QuantizedMatrix) -> str:
