@@ -172,11 +172,16 @@ def test_the_output_layer_once_more_is_tied(tmp_path):
     assert read.notes == ("output.weight is token_embd.weight once more: tied",)
 
 
+class OtherTokenizer:
+    vocab_size = 300
+
+
 def test_what_cannot_be_written(tmp_path):
     config, weights, tokenizer = model_of("llama")
     path = tmp_path / "model.gguf"
 
-    def fails(match, error=ConfigError, config=config, weights=weights, where=path, **options):
+    def fails(match, error=ConfigError, config=config, weights=weights, where=path,
+              tokenizer=tokenizer, **options):  # fmt: skip
         with pytest.raises(error, match=match):
             write_gguf(where, config, weights, tokenizer, **options)
 
@@ -192,6 +197,8 @@ def test_what_cannot_be_written(tmp_path):
     fails("head.weight has the shape", weights={**weights, "head.weight": np.ones((5, 64), "f4")})
     fails("qwen3 has no biases", config=ModelConfig(arch="qwen3", vocab_size=300, bias=True))
     fails("the tokenizer has 300 tokens", config=ModelConfig(arch="llama", vocab_size=299))
+    fails("holds its tokenizer, and this model comes without", tokenizer=None)
+    fails("a tokenizer of kind OtherTokenizer has no form in GGUF", tokenizer=OtherTokenizer())
     fails("No such file", error=WeftError, where=tmp_path / "no" / "model.gguf")
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["model.gguf"]
 

@@ -49,6 +49,7 @@ def written(tmp_path, monkeypatch):
 VALUES = {
     "no architecture": ({"general.architecture": ABSENT}, "architecture None; .*; Weft reads gpt2"),
     "another one": ({"general.architecture": "mamba"}, "architecture 'mamba'"),
+    "a part": ({"split.count": 3}, "one of several files of a model; .*; join them"),
     "no width": ({"llama.embedding_length": ABSENT}, "llama.embedding_length is None, not a whole"),
     "a width in words": ({"llama.embedding_length": "64"}, "embedding_length is '64', not a whole"),
     "true blocks": ({"llama.block_count": True}, "llama.block_count is True, not a whole"),

@@ -66,6 +66,8 @@ def _config(container: Container, where: str) -> tuple[ModelConfig, list[str]]:
     arch = container.values.get("general.architecture")
     if arch not in ("gpt2", "llama", "qwen3"):
         malformed(f"architecture {shown(arch)}", where, "Weft reads gpt2, llama and qwen3")
+    if container.values.get("split.count", 1) != 1:
+        malformed("one of several files of a model", where, "join them: llama-gguf-split --merge")
     options = _sizes(container, arch, where)
     if options["block_size"] > MAX_CONTEXT or options["n_layer"] > len(container.tensors):
         malformed(f"{options['block_size']:,} positions, {options['n_layer']:,} blocks", where)

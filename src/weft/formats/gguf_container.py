@@ -23,6 +23,7 @@ from weft.tokenizers.strict_json import malformed, shown
 
 MAGIC = b"GGUF"
 VERSION = 3
+LAYOUT_ALIKE = 2  # had no big-endian files yet; else equal
 ALIGNMENT = 32
 MAX_VALUES = MAX_TENSORS = 1 << 16
 MAX_KEY_BYTES = 1 << 16
@@ -89,7 +90,7 @@ def _check_version(cursor: _Cursor) -> None:
     version = cursor.number("I")
     if version & 0xFFFF == 0 and version:
         malformed("a big-endian file", cursor.where, "convert it to little-endian")
-    if version != VERSION:
+    if version not in (VERSION, LAYOUT_ALIKE):
         do = "use a newer weft" if version > VERSION else "write it anew with a newer llama.cpp"
         malformed(f"GGUF version {version}; Weft reads {VERSION}", cursor.where, do)
 

@@ -83,6 +83,11 @@ def _check(config: ModelConfig, tokenizer: Any) -> None:
         raise ConfigError(
             "llama.cpp's qwen3 has no biases; write_gguf; train it without, or use --arch llama"
         )
+    if tokenizer is None:
+        raise ConfigError(
+            "a GGUF file holds its tokenizer, and this model comes without; write_gguf; give one "
+            "with --tokenizer"
+        )
     if tokenizer.vocab_size > config.vocab_size:
         raise ConfigError(
             f"the tokenizer has {tokenizer.vocab_size} tokens, the model {config.vocab_size}; "
