@@ -29,7 +29,7 @@ from inference_document import text
 from inference_models import MODELS, TYPES, Files, make_files
 from weft.cli.bench_train import peak
 from weft.cli.bench_turns import THREADS, Outcome, Side, take_turns
-from weft.cli.machine import usable_processors
+from weft.cli.machine import usable_processors, use_threads
 from weft.errors import WeftError
 
 STEP = Path(__file__).with_name("inference_step.py")
@@ -118,12 +118,14 @@ def measure(name: str, options: argparse.Namespace, models: Path) -> dict[str, A
     files = make_files(models, work.model, pythons.get("llama.cpp"))
     found = entries(name, files, pythons, options.threads, options.precisions)
     sides = [entry.side for entry in found]
+    use_threads(options.threads)
+    memory = [peak("memory")]
     if name == "load":
-        measured, memory = first_tokens(sides, options.turns, options.threads), peak("memory")
+        measured = first_tokens(sides, options.turns, options.threads)
     else:
         outcomes = take_turns(sides, options.turns, options.threads, options.seconds)
         measured = {side: rates(work, outcome) for side, outcome in outcomes.items()}
-        memory = max((o.peaks.get("memory", 0.0) for o in outcomes.values()), default=0.0)
+    memory.append(peak("memory"))
     rows = [
         {"side": e.side.name, "owner": e.owner, "precision": e.precision,
          "weight_bytes": e.weight_bytes, **measured[e.side.name]}
@@ -131,7 +133,8 @@ def measure(name: str, options: argparse.Namespace, models: Path) -> dict[str, A
     ]  # fmt: skip
     return {
         "work": name, **asdict(work), "turns": options.turns, "threads": options.threads,
-        "rows": rows, "missing": missing, "memory_gbs": memory or None,
+        "rows": rows, "missing": missing,
+        "memory_gbs": max((rate for rate in memory if rate), default=None),
     }  # fmt: skip
 
 

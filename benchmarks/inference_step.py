@@ -28,7 +28,6 @@ class Step:
         ]
         if new:
             side.read(self.prompts)
-        self.peaks = getattr(side, "peaks", dict)
 
     def __call__(self) -> float:
         """A number that tells whether two sides have chosen the same tokens."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import weft
-from weft.cli.bench_train import peak
 from weft.cli.machine import use_threads
 
 
@@ -29,8 +28,3 @@ class Sequences:
         """Forget what the sequences have read from this position on."""
         for cache in self.caches:
             cache.position = position
-
-    def peaks(self) -> dict[str, float]:
-        """GB/s of reading memory; nothing without native kernels."""
-        best = peak("memory")
-        return {} if best is None else {"memory": best}

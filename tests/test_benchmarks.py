@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -256,7 +257,7 @@ def test_the_overhead_is_printed():
 def small_files(load, tmp_path, monkeypatch):
     models = load("inference_models")
     config = ModelConfig(vocab_size=300, block_size=64, n_layer=2, n_head=2, n_embd=64)
-    monkeypatch.setattr(models, "MODELS", {"gpt2": config})
+    monkeypatch.setitem(models.MODELS, "gpt2", config)
     return models.make_files(tmp_path / "models", "gpt2", None)
 
 
@@ -264,14 +265,25 @@ def test_all_sides_of_inference_choose_the_same_tokens(load, small_files):
     need("transformers")
     make_step = load("inference_step").make_step
     sides = {"weft": small_files.folder, "transformers": small_files.folder}
-    if importlib.util.find_spec("llama_cpp") is not None:
-        sides["llama_cpp"] = small_files.llama["float32"]
     for count, prompt, new in ((1, 7, 9), (3, 5, 4), (1, 20, 0)):
         work = {"count": count, "prompt": prompt, "new": new, "vocab_size": 300, "threads": 1}
         steps = {n: make_step(n, path=str(path), **work) for n, path in sides.items()}
         checksums = {name: [step(), step()] for name, step in steps.items()}
         assert len(set(map(tuple, checksums.values()))) == 1, checksums
         assert len(set(checksums["weft"])) == 1 and checksums["weft"][0] > 0
+
+
+def test_llama_cpp_chooses_the_same_tokens(load, small_files, monkeypatch):
+    inference = load("inference")
+    pythons, missing = inference.find_peers(["llama.cpp"], os.environ.get("WEFT_LLAMA_PYTHON"))
+    if missing:
+        pytest.skip("no llama-cpp-python here; WEFT_LLAMA_PYTHON names a Python that has it")
+    for work in (inference.Work("gpt2", 3, 5, 4), inference.Work("gpt2", 1, 20, 0)):
+        monkeypatch.setattr(inference, "WORKS", {"it": work})
+        found = inference.entries("it", small_files, pythons, 1, ["float32"])
+        outcomes = bench_turns.take_turns([entry.side for entry in found], 1, 1, seconds=0)
+        ours, theirs = (outcomes[name].losses for name in ("weft float32", "llama.cpp f32"))
+        assert ours == theirs and ours[0] > 0
 
 
 def test_models_are_made_once_and_in_all_precisions(load, small_files, monkeypatch):

@@ -71,6 +71,7 @@ class LoadedModel:
         self.state, self.notes, self.cache = state or {}, tuple(notes), cache
         self._precision = precision
         self._decoder: Decoder | None = None
+        self._fingerprint: str | None = None
         self._vocabulary: Vocabulary | None = None
 
     @property
@@ -82,7 +83,7 @@ class LoadedModel:
 
     @model.setter
     def model(self, model: Any) -> None:
-        self._model, self._weights, self._decoder = model, None, None
+        self._model, self._weights, self._decoder, self._fingerprint = model, None, None, None
 
     @property
     def weights(self) -> Mapping[str, NDArray[Any]]:
@@ -281,7 +282,9 @@ class LoadedModel:
     def _read_but_the_last(self, prompt: list[int], text: TextOptions) -> KeyValueCache:
         """A sequence that has read all of the prompt but its last token, by way of the file."""
         assert text.prompt_cache is not None
-        maker = Maker(fingerprint(self.config, self.weights), self.precision)
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint(self.config, self.weights)
+        maker = Maker(self._fingerprint, self.precision)
         length = min(self.config.block_size, len(prompt) + text.max_tokens - 1)
         sequence = self.decoder.start(length)
         start_after(text.prompt_cache, prompt, self.decoder, sequence, maker, self.config)

@@ -24,6 +24,8 @@ from weft.checkpoint import tensors
 from weft.checkpoint.durable import write_file
 from weft.config import ModelConfig
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
+from weft.formats import Weights
+from weft.formats.quantized import QuantizedWeights
 from weft.inference.decoder import Decoder
 from weft.models import KeyValueCache
 
@@ -49,14 +51,20 @@ def fingerprint(config: ModelConfig, weights: Mapping[str, Array]) -> str:
     of them would take longer than reading the prompt again.
     """
     digest = hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode())
-    read = getattr(weights, "unchecked", weights.__getitem__)
     for name in sorted(weights):
-        array = read(name)
-        digest.update(f"{name} {array.shape}".encode())
-        places = np.linspace(0, array.size - 1, min(SAMPLE, array.size)).astype(np.int64)
-        sample = array[np.unravel_index(places, array.shape)]
-        digest.update(np.ascontiguousarray(sample, np.float32).tobytes())
+        for array in _as_stored(weights, name):
+            digest.update(f"{name} {array.shape}".encode())
+            places = np.linspace(0, array.size - 1, min(SAMPLE, array.size)).astype(np.int64)
+            sample = array[np.unravel_index(places, array.shape)]
+            digest.update(np.ascontiguousarray(sample, np.float32).tobytes())
     return digest.hexdigest()
+
+
+def _as_stored(weights: Mapping[str, Array], name: str) -> tuple[Array, ...]:
+    """One weight; a quantised one as integers and scales, which spares turning all into numbers."""
+    if isinstance(weights, QuantizedWeights) and (matrix := weights.quantized(name)) is not None:
+        return matrix.q, matrix.scale
+    return (weights.unchecked(name) if isinstance(weights, Weights) else weights[name],)
 
 
 def save_prefix(path: str | Path, ids: Sequence[int], cache: KeyValueCache, maker: Maker) -> None:
