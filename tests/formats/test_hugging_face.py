@@ -1,6 +1,7 @@
 """Folders that transformers wrote: equal logits, and every setting honoured or refused."""
 
 import json
+import math
 import os
 import re
 
@@ -14,8 +15,11 @@ import their_models as their  # noqa: E402
 from safetensors.numpy import load_file, save_file  # noqa: E402
 
 import weft  # noqa: E402
+from weft.checkpoint import tensors  # noqa: E402
+from weft.config import ModelConfig  # noqa: E402
 from weft.errors import ConfigError, MalformedFileError  # noqa: E402
 from weft.formats import read_model  # noqa: E402
+from weft.formats.hugging_face_names import parameters  # noqa: E402
 from weft.inference import load  # noqa: E402
 from weft.inference.tokens import forward  # noqa: E402
 
@@ -293,3 +297,37 @@ def test_config_that_is_no_json(text, tmp_path):
     their.save("gpt2", tmp_path)
     (tmp_path / "config.json").write_bytes(text.encode(errors="surrogatepass"))
     refused(tmp_path, ".")
+
+
+def resident(kind="VmRSS"):
+    """Bytes of this process in memory, now or (VmHWM) at most."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith(kind))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux's /proc")
+def test_opening_reads_the_header_and_reading_all_keeps_little_in_memory(tmp_path):
+    """R8: a file of 500 MB is mapped, not read; one pass over all weights leaves little of it."""
+    sizes = {"vocab_size": 20_000, "n_embd": 1024, "n_layer": 8, "n_head": 8, "n_positions": 64}
+    config = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", **sizes}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    described = ModelConfig(block_size=64, **{n: v for n, v in sizes.items() if n[:3] != "n_p"})
+    specs = {
+        theirs: (np.dtype(np.float32), p.part_shape(rows))
+        for p in parameters(described)
+        for theirs, rows in p.parts
+    }
+    header = next(tensors.encode_lazily(specs, lambda name: np.zeros(0)))
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + sum(4 * math.prod(shape) for _, shape in specs.values()))
+        assert file.seek(0, 2) > 460 << 20  # zeros, on no disk
+    before = resident()
+    files = read_model(tmp_path)
+    assert resident() - before < 1 << 20
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # the peak from here on
+    for name in files.weights:
+        assert not files.weights[name].any()
+    largest = 20_000 * 1024 * 4
+    assert resident("VmHWM") - before < largest + (64 << 20)

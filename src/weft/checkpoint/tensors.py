@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -117,6 +118,23 @@ def map_file(path: Path) -> Array:
         reason = getattr(error, "strerror", None) or str(error)
         raise CheckpointError(f"cannot read: {reason}; {path}; use another checkpoint") from error
     return mapped.view(np.ndarray)
+
+
+def mapping_of(array: Array) -> mmap.mmap | None:
+    """The mapped file that `array` is a view of, if it is one."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
+
+
+def release(mapping: mmap.mmap) -> None:
+    """Give back the memory of a mapped file; its views stay.
+
+    What is touched again is read again, in most cases from the system's cache.
+    """
+    if hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def read_header(data: Array, where: str) -> tuple[dict[str, Any], int]:

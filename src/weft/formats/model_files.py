@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.checkpoint.tensors import mapping_of, release
 from weft.config import ModelConfig
 from weft.errors import MalformedFileError
 
 Array = NDArray[Any]
+KEPT_BYTES = 32 << 20
 
 
 class Weights(Mapping[str, Array]):
@@ -33,9 +36,11 @@ class Weights(Mapping[str, Array]):
         self, tensors: Mapping[str, Callable[[], Array]], where: str | Mapping[str, str] = ""
     ) -> None:
         self._tensors, self._where = dict(tensors), where
+        self._mapped: dict[int, mmap] = {}  # files of which pages may be in memory
+        self._given_bytes = 0
 
     def __getitem__(self, name: str) -> Array:
-        array = self._tensors[name]()
+        array = self.unchecked(name)
         if self._where and not is_finite(array):
             where = self._where if isinstance(self._where, str) else self._where[name]
             raise MalformedFileError(
@@ -44,8 +49,21 @@ class Weights(Mapping[str, Array]):
         return array
 
     def unchecked(self, name: str) -> Array:
-        """The array, whatever is in it."""
-        return self._tensors[name]()
+        """The array, whatever is in it.
+
+        The mapped memory of those before it is given back from time to time, so that whoever reads
+        all weights one by one has little more in memory than what is made of them.
+        """
+        if self._given_bytes > KEPT_BYTES:
+            for file in self._mapped.values():
+                release(file)
+            self._given_bytes = 0
+        array = self._tensors[name]()
+        self._given_bytes += array.nbytes
+        mapping = mapping_of(array)
+        if mapping is not None:
+            self._mapped[id(mapping)] = mapping
+        return array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
