@@ -22,6 +22,16 @@ inline vi splat_units(const void* p) { // four bytes, in each lane
 }
 inline vf to_floats(vi x) { return __builtin_convertvector(x, vf); }
 
+inline int32_t add_lanes(vi x) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_epi32((__m512i)x);
+#else
+    int32_t added = 0;
+    for (int i = 0; i < LANES; i++) added += x[i];
+    return added;
+#endif
+}
+
 inline float half_to_float(uint16_t h) {
     const uint32_t sign = uint32_t(h & 0x8000) << 16, magnitude = h & 0x7fff;
     uint32_t bits;
@@ -141,9 +151,7 @@ inline void quantise_block(const float* x, int8_t* q, float* scale, int32_t* off
         for (int j = 0; j < LANES; j++) q[i * LANES + j] = int8_t(rounded[j]);
 #endif
     }
-    int32_t added = 0;
-    for (int j = 0; j < LANES; j++) added += total[j];
-    *offset = -bias * added;
+    *offset = -bias * add_lanes(total);
 }
 
 // ---- sums: R rows against P panels --------------------------------------------------------------
@@ -190,39 +198,36 @@ inline void add_bytes(const Input& x, const Packed& w, int64_t p, Sums<R, P>& su
     const int64_t depth = x.depth, step = w.panel_bytes(), blocks = depth / BLOCK_K;
     const uint8_t* panel = w.panel(p);
     const uint8_t* scales = panel + w.weight_bytes();
-    const vi low = splat_int(0x0f0f0f0f);
+    const vi low = splat_int(0x0f0f0f0f), high = splat_int(int32_t(0xf0f0f0f0));
     for (int64_t b = 0; b < blocks; b++, panel += BLOCK_BYTES, scales += 2 * PANEL)
 #pragma GCC unroll 8
         for (int j = 0; j < P; j++)
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS_OF_PANEL; v++) {
-                vi whole[R];
+                // Two sums a row, so that a product need not wait for the one before it. Of int4
+                // the second one takes the high halves where they are, as 16 times what they mean.
+                vi whole[R], other[R];
                 const uint8_t* at = panel + j * step + v * 4 * LANES;
                 const int8_t* q = x.bytes + b * BLOCK_K;
 #pragma GCC unroll 8
-                for (int i = 0; i < R; i++) whole[i] = splat_int(x.offsets[i * blocks + b]);
-                if constexpr (FOUR) {
+                for (int i = 0; i < R; i++)
+                    whole[i] = splat_int(x.offsets[i * blocks + b]), other[i] = vi{};
 #pragma GCC unroll 4
-                    for (int g = 0; g < 4; g++) {
-                        const vi both = load_ints(at + g * 4 * PANEL);
-                        const vi first = both & low, second = (vi)((vu)both >> 4) & low;
+                for (int g = 0; g < 4; g++) {
+                    vi first = load_ints(at + g * 4 * PANEL), second;
+                    if constexpr (FOUR)
+                        second = first & high, first = first & low;
+                    else
+                        second = load_ints(at + (g + 4) * 4 * PANEL);
 #pragma GCC unroll 8
-                        for (int i = 0; i < R; i++) {
-                            const int8_t* row = q + i * depth + 4 * g;
-                            whole[i] = dot_quads(whole[i], first, splat_units(row));
-                            whole[i] = dot_quads(whole[i], second, splat_units(row + 16));
-                        }
-                    }
-                } else {
-#pragma GCC unroll 8
-                    for (int g = 0; g < 8; g++) {
-                        const vi right = load_ints(at + g * 4 * PANEL);
-#pragma GCC unroll 8
-                        for (int i = 0; i < R; i++)
-                            whole[i] =
-                                dot_quads(whole[i], right, splat_units(q + i * depth + 4 * g));
+                    for (int i = 0; i < R; i++) {
+                        const int8_t* row = q + i * depth + 4 * g;
+                        whole[i] = dot_quads(whole[i], first, splat_units(row));
+                        other[i] = dot_quads(other[i], second, splat_units(row + 16));
                     }
                 }
+#pragma GCC unroll 8
+                for (int i = 0; i < R; i++) whole[i] += FOUR ? other[i] >> 4 : other[i];
                 const vf scale = load_halves(scales + j * step + v * 2 * LANES);
 #pragma GCC unroll 8
                 for (int i = 0; i < R; i++)
