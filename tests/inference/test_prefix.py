@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_model import tiny
+from tiny_model import save_run, tiny
 
 from weft.checkpoint import tensors
 from weft.errors import ConfigError, MalformedFileError, WeftError
-from weft.inference import LoadedModel
+from weft.formats.quantized import as_quantized, quantize_weights, read_quantized
+from weft.inference import LoadedModel, load
 from weft.inference.decoder import Decoder
 from weft.inference.prefix import Maker, Prefix, fingerprint, save_prefix, start_after
 
@@ -145,6 +146,31 @@ def test_one_weight_makes_another_model(loaded):
         assert before != after
         before = after
     assert fingerprint(tiny(block_size=17).config, loaded.weights) != before
+
+
+def test_what_is_stored_is_what_tells_models_apart(loaded):
+    """Nothing is quantised for it, and integers are not turned into numbers."""
+    plain = dict(loaded.weights)
+    assert fingerprint(loaded.config, as_quantized(plain, "int8")) == fingerprint(
+        loaded.config, loaded.weights
+    )
+    stored = {
+        kind: fingerprint(loaded.config, read_quantized(quantize_weights(plain, kind), "test"))
+        for kind in ("int8", "int4")
+    }
+    assert len({*stored.values(), fingerprint(loaded.config, plain)}) == 3
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8", "int4"])
+def test_every_precision_keeps_its_own(tmp_path, precision):
+    wide = {"n_embd": 64, "block_size": 16}
+    model = save_run(tmp_path / "run", tiny(**wide)).path
+    loaded, file = load(model, precision=precision), tmp_path / "cache"
+    plain = loaded.generate("once upon", **GREEDY)
+    for _ in range(2):
+        assert loaded.generate("once upon", prompt_cache=file, **GREEDY) == plain
+    with pytest.raises(ConfigError, match="made by another precision than float32"):
+        load(model, precision="float32").generate("once", prompt_cache=file)
 
 
 def test_beside_a_search_it_is_refused(loaded):

@@ -25,7 +25,7 @@ from weft.checkpoint.durable import write_file
 from weft.config import ModelConfig
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
 from weft.formats import Weights
-from weft.formats.quantized import QuantizedWeights
+from weft.formats.quantized import QuantizedWeights, RoundedWeights
 from weft.inference.decoder import Decoder
 from weft.models import KeyValueCache
 
@@ -61,9 +61,11 @@ def fingerprint(config: ModelConfig, weights: Mapping[str, Array]) -> str:
 
 
 def _as_stored(weights: Mapping[str, Array], name: str) -> tuple[Array, ...]:
-    """One weight; a quantised one as integers and scales, which spares turning all into numbers."""
-    if isinstance(weights, QuantizedWeights) and (matrix := weights.quantized(name)) is not None:
-        return matrix.q, matrix.scale
+    """One weight as the file has it: nothing is quantised or turned into numbers for this."""
+    if isinstance(weights, QuantizedWeights) and not isinstance(weights, RoundedWeights):
+        matrix = weights.quantized(name)
+        if matrix is not None:
+            return matrix.q, matrix.scale
     return (weights.unchecked(name) if isinstance(weights, Weights) else weights[name],)
 
 
