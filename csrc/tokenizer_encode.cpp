@@ -13,7 +13,8 @@ void Ids::grow(size_t more) {
 }
 
 Id* Ids::release() {
-    Id* result = memory;
+    void* shrunk = count ? realloc(memory, count * sizeof(Id)) : nullptr;
+    Id* result = shrunk ? static_cast<Id*>(shrunk) : memory;
     memory = nullptr;
     count = capacity = 0;
     return result;

@@ -62,4 +62,4 @@ def test_time_is_nearly_linear(gpt2, letters):
         gpt2.encode_array(text[:length])
         return time.process_time() - start
 
-    assert seconds(400_000) < 3.2 * min(seconds(200_000) for _ in range(2))
+    assert min(seconds(400_000) for _ in range(3)) < 3.2 * min(seconds(200_000) for _ in range(3))

@@ -53,7 +53,7 @@ def test_a_wrong_class_is_noticed():
 
 
 @given(ANY_TEXT)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_pieces_are_those_of_the_pattern(text):
     assert native.split_pieces(text) == split(text)
 
@@ -82,7 +82,7 @@ def native_merge(ids, table):
 
 
 @given(st.lists(st.integers(0, 3), max_size=120), tables())  # short pieces, and those with a heap
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_merges_equal_the_definition(ids, table):
     assert native_merge(ids, table) == merge_pairs(list(ids), table)
 
@@ -116,7 +116,7 @@ def test_more_pieces_than_are_remembered(small):
     generator = random.Random(4)
     words = [
         "".join(generator.choices("etaoinshrdlu\u00e9\u4e2d", k=generator.randint(1, 40)))
-        for _ in range(60_000)
+        for _ in range(40_000)
     ]
     text = " ".join(words + words[::-1] + words[:1000] * 5)
     assert np.array_equal(small.encode_array(text), definition_of(small).encode(text))
@@ -201,7 +201,7 @@ def test_counts_equal_the_definition(chunks):
 
 
 @given(st.one_of(SMALL, ANY_TEXT), st.integers(0, 60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_learnt_merges_equal_the_definition(text, count):
     pieces = bpe_training.count_pieces([text])
     learnt = native.learn_merges(dict(pieces), count, bytes(BYTE_ORDER))
@@ -303,14 +303,14 @@ CALLS = [
 
 
 @given(st.sampled_from(CALLS), ANYTHING, ANYTHING, ANYTHING)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_any_call_is_answered_or_refused(call, a, b, c):
     with contextlib.suppress(TypeError, ValueError):
         call(a, b, c)
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 300)] * 3), max_size=20), st.text(max_size=80))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_merges_are_safe(rows, text):
     """Also those that no file can have: a pair twice, merged to what it is not."""
     encoder = native.BytePairEncoder(np.arange(256), np.array(rows, np.int64).reshape(-1, 3))

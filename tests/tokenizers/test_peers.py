@@ -68,7 +68,7 @@ def test_a_hundred_thousand_texts(seed, known, gpt2, tiktoken_gpt2, hugging_face
     check(texts, gpt2, tiktoken_gpt2, hugging_face_gpt2)
 
 
-@pytest.mark.parametrize("character", "a 1!\n'\x00\u00e9\u4e2d\u0301\u00a0\U0001f9f5\U00020bb7")
+@pytest.mark.parametrize("character", "a 1!\n\u00e9\U0001f9f5")
 def test_runs_of_a_hundred_thousand(character, gpt2, tiktoken_gpt2, hugging_face_gpt2):
     texts = [character * 100_000, "x" + character * 100_000 + "y"]
     check(texts, gpt2, tiktoken_gpt2, hugging_face_gpt2)
