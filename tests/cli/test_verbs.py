@@ -3,13 +3,15 @@
 import io
 import math
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tiny_model import LETTERS, save_run, tiny
 
 import weft as package
-from weft.cli import bench_compare, bench_kernels
+from weft.cli import bench_compare, bench_generate, bench_kernels
+from weft.config import ModelConfig
 from weft.data import write_shard
 from weft.kernels import active
 
@@ -407,6 +409,24 @@ def test_bench_generate_fits_into_the_context(weft, run_folder):
     assert (values["prompt_tokens"], values["new_tokens"], values["streams"]) == (8, 9, 1)
 
 
+def test_bench_generate_counts_weights_as_they_are_multiplied():
+    sizes = {"vocab_size": 10, "block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 32}
+    loaded = SimpleNamespace(config=ModelConfig(**sizes), precision="float32")
+    matrices, vectors, table, positions = 12 * 32 * 32, 13 * 32 + 2 * 32, 10 * 32, 8 * 32
+    floats = 4 * (vectors + positions)
+    expected = {
+        "float32": 4 * (matrices + table) + floats,
+        "bfloat16": 2 * (matrices + table) + floats,
+        "int8": (matrices + table) * 34 // 32 + floats,
+        "int4": matrices * 18 // 32 + table * 34 // 32 + floats,
+    }
+    for loaded.precision, size in expected.items():
+        assert bench_generate.weight_bytes(loaded) == size
+        assert bench_generate.weight_bytes(loaded, a_step=True) == size - 4 * positions
+    loaded.config = ModelConfig(**sizes, tie_embeddings=False)
+    assert bench_generate.weight_bytes(loaded, a_step=True) == expected["int4"] - 4 * positions
+
+
 def test_bench_generate_counts_all_streams(weft, run_folder):
     words = ["bench", "generate", run_folder, "--prompt-tokens", 4, "--max-tokens", 3]
     ran = weft(*words, "--repeats", 1, "--streams", 3, "--cache", "int8", "--json")
@@ -416,6 +436,8 @@ def test_bench_generate_counts_all_streams(weft, run_folder):
     entries = 3 * 2 * 2 * 2 * 6  # streams, layers, keys and values, heads, tokens that are read
     assert values["memory_bytes"] == 4 * parameters + entries * (8 + 4)
     assert (values["streams"], values["cache"]) == (3, "int8")
+    assert (values["peak_fraction"] is None) == (values["peak_gbs"] is None)
+    assert values["peak_gbs"] is None or 0 < values["peak_fraction"] < 100
     assert weft(*words, "--streams", 0).code == 2 and weft(*words, "--streams", 1025).code == 2
     assert "not measured" in weft(*words[:-1], 1, "--repeats", 1).out
 

@@ -194,9 +194,16 @@ def generate(options: Generate) -> None:
     rows = [
         ("prefill", f"{values['prefill_tokens_per_second']:,.0f} tokens per second"),
         ("decode", _rate_text(values["decode_tokens_per_second"])),
+        ("reading the weights", _memory_share(values["peak_fraction"], values["peak_gbs"])),
         ("weights and cache", bytes_text(values["memory_bytes"])),
     ]
     output.result(output.table(rows))
+
+
+def _memory_share(fraction: float | None, peak: float | None) -> str:
+    if fraction is None or peak is None:
+        return "unknown: only the native kernels measure the memory"
+    return f"{100 * fraction:.0f} % of the memory's {peak:,.0f} GB/s, measured now"
 
 
 def _rate_text(rate: float | None) -> str:

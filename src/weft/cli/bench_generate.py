@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from weft.cli.bench_train import peak
 from weft.formats.parameters import parameter_shapes
 from weft.formats.quantized import ALWAYS_INT8, BLOCK
 from weft.inference import LoadedModel
@@ -33,16 +34,23 @@ def fit(prompt: int, new: int, block_size: int) -> tuple[int, int]:
 def measure(
     loaded: LoadedModel, prompt: int, new: int, repeats: int, streams: int = 1
 ) -> dict[str, Any]:
-    """The numbers of `weft bench generate --json`: medians, and rates of all streams in sum."""
+    """The numbers of `weft bench generate --json`: medians, and rates of all streams in sum.
+
+    `peak_fraction` compares how fast decoding reads the weights with the speed of the memory.
+    """
     prompts = Generator(0).integers(0, loaded.config.vocab_size, (streams, prompt)).tolist()
     caches = [loaded.decoder.start(prompt + new - 1) for _ in range(streams)]
     runs = [_once(loaded, caches, prompts, new) for _ in range(repeats + 1)][1:]
     prefill, decode = (statistics.median(seconds) for seconds in zip(*runs, strict=True))
+    resident, memory = resident_peak(), peak("memory")
+    gbs = weight_bytes(loaded, a_step=True) * (new - 1) / decode / 1e9 if new > 1 else None
     return {
         "prefill_tokens_per_second": streams * prompt / prefill,
         "decode_tokens_per_second": streams * (new - 1) / decode if new > 1 else None,
         "memory_bytes": weight_bytes(loaded) + sum(cache.nbytes for cache in caches),
-        "peak_rss_bytes": resident_peak(),
+        "peak_rss_bytes": resident,
+        "peak_gbs": memory,
+        "peak_fraction": gbs / memory if gbs and memory else None,
         "prompt_tokens": prompt,
         "new_tokens": new,
         "streams": streams,
@@ -66,18 +74,28 @@ def _once(
     return middle - started, time.perf_counter() - middle
 
 
-def weight_bytes(loaded: LoadedModel) -> int:
-    """Bytes of the weights in the precision that they are multiplied in."""
+def weight_bytes(loaded: LoadedModel, a_step: bool = False) -> int:
+    """Bytes of the weights in the precision that they are multiplied in.
+
+    With `a_step` only what a step reads all of: no tables of which it takes a row for each token.
+    """
     total = 0.0
     for name, shape in parameter_shapes(loaded.config).items():
-        kept = len(shape) == 1 or name == "position.weight"  # in float32 whatever the precision
-        kind = "float32" if kept else loaded.precision
-        if kind in ("int8", "int4") and shape[1] % BLOCK:
-            kind = "float32"
-        if kind == "int4" and name in ALWAYS_INT8:
-            kind = "int8"
-        total += BYTES[kind] * math.prod(shape)
+        looked_up = name == "position.weight" or (
+            name == "embedding.weight" and not loaded.config.tie_embeddings
+        )
+        if not (a_step and looked_up):
+            total += BYTES[_kind(name, shape, loaded.precision)] * math.prod(shape)
     return round(total)
+
+
+def _kind(name: str, shape: tuple[int, ...], precision: str) -> str:
+    """The precision of one weight: norms, biases and positions stay in float32."""
+    if len(shape) == 1 or name == "position.weight":
+        return "float32"
+    if precision in ("int8", "int4") and shape[1] % BLOCK:
+        return "float32"
+    return "int8" if precision == "int4" and name in ALWAYS_INT8 else precision
 
 
 def resident_peak() -> int:
