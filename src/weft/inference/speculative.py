@@ -69,7 +69,9 @@ class Speculation(Continuation):
         sequence, new = request
         room = min(self._guesses, self._block_size - self._seen, self._left - 1)
         guesses, drawn_from = self._guesser.guess(self._ids, room) if room else ([], None)
-        logits = self.decoder.read_all([sequence], [[*new, *guesses]])[0][len(new) - 1 :]
+        if len(new) > 1:  # a prompt: the logits inside it would cost as much as its reading
+            self.decoder.read([sequence], [new[:-1]])
+        logits = self.decoder.read_all([sequence], [[new[-1], *guesses]])[0]
         kept = self._check(guesses, drawn_from, logits)
         sequence.position -= len(guesses) - kept
         self._seen += kept
