@@ -216,13 +216,17 @@ def test_wrong_constraints(options, error):
     assert error in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"beams": 3, "temperature": 0}])
+WAYS = [
+    {"top_k": 2, "repetition_penalty": 1.5}, {"temperature": 0}, {"beams": 3, "temperature": 0},
+    {"prompt_lookup": 3}, {"contrastive_alpha": 0.5, "top_k": 4},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", WAYS)
 def test_a_model_writes_what_it_must(options):
     """The constraint comes before the other filters: they cannot remove all that it leaves."""
     loaded = tiny("gpt2", 32)
     options = {"max_tokens": 25, **options}
-    if "beams" not in options:
-        options |= {"top_k": 2, "repetition_penalty": 1.5}
     pattern = "([a-m]{3} ){1,3}(yes|no)"
     language = loaded.constrain(regex=pattern)
     for seed in range(5):

@@ -275,3 +275,30 @@ def test_a_schema_that_grows_by_itself_is_refused():
         deep = {"type": "array", "items": deep}
     with pytest.raises(ConfigError, match="nested deeper than 40"):
         json_schema(deep)
+
+
+KEYWORDS = [
+    "type", "properties", "required", "additionalProperties", "items", "minItems", "maxItems",
+    "minLength", "maxLength", "pattern", "minimum", "exclusiveMaximum", "enum", "const", "anyOf",
+    "oneOf", "$ref", "$defs", "a", "title",
+]  # fmt: skip
+SCALARS = st.sampled_from([
+    None, True, 0, 1, -1, 2.5, 1e300, float("nan"), "", "a", "string", "object", "array", "integer",
+    "#/$defs/a", "#", "(", "a|b", "\ud800",
+])  # fmt: skip
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYWORDS), ANYTHING, max_size=4))
+def test_anything_is_a_schema_or_an_error_of_ours(schema):
+    try:
+        Automaton(json_schema(schema))
+    except ConfigError as error:
+        assert "\n" not in str(error)

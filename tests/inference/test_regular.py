@@ -118,3 +118,24 @@ def test_what_is_not_supported_is_named_with_its_place(pattern, error):
     with pytest.raises(ConfigError) as caught:
         Automaton(regular_expression(pattern))
     assert error in str(caught.value) and "\n" not in str(caught.value)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(r"ab()[]{}|*+?\^$.-019,dwsxuU:<=!\n\r€\ud800", max_size=30), st.booleans())
+def test_any_text_is_an_expression_or_an_error_of_ours(pattern, search):
+    """And what is an expression of ours is one of Python's, which matches the same texts."""
+    try:
+        reader = Automaton(regular_expression(pattern, search=search))
+    except ConfigError as error:
+        assert "\n" not in str(error)
+        return
+    try:
+        theirs = re.compile(pattern, re.ASCII)
+    except re.error:
+        assert "{" in pattern or "\\U" in pattern or "\\x" in pattern, pattern
+        return
+    if "$" in pattern:
+        return  # theirs also matches before a last new line
+    for text in ("", "a", "b", "ab", "0", "€", "aa", ",", "\n", "{", "^"):
+        matched = theirs.search(text) if search else theirs.fullmatch(text)
+        assert reader.accepts(reader.read(text.encode())) == bool(matched), text
