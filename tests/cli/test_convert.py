@@ -1,5 +1,6 @@
 """`weft convert`: what was written is read back and compared, in every format."""
 
+import errno
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from tiny_model import LETTERS, save_run, tiny
 
 import weft as package
+from weft.checkpoint import durable
 from weft.formats import hugging_face_write
 from weft.inference import equality
 from weft.inference.loading import load
@@ -170,3 +172,15 @@ def test_a_malformed_source_is_code_3(weft, run, tmp_path):
     (folder / "config.json").write_text(json.dumps(values | {"n_head": 3}))
     ran = weft("convert", folder, tmp_path / "x")
     assert ran.code == 3 and "config.json" in ran.error
+
+
+@pytest.mark.parametrize("target", ["out", "out.gguf"])
+def test_a_full_disk_leaves_nothing_behind(weft, run, tmp_path, monkeypatch, target):
+    def full(path, chunks):
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(durable, "write_file", full)
+    ran = weft("convert", run, tmp_path / target)
+    assert ran.code == 1 and "No space left on device" in ran.error
+    assert list(tmp_path.iterdir()) == []
