@@ -386,43 +386,53 @@ class Step {
 
   private:
     // What one thread has for itself: rows that a product reads are made by every thread anew,
-    // which is cheaper than waiting for another one to do it.
+    // which is cheaper than waiting for another one to do it. One that comes late may read what is
+    // being overwritten by then; it finds no piece left to do with it.
     struct Own {
         Team& team;
         int index;
+        int64_t phase;
         Scratch<float> rows;
         InputMemory memory;
+
+        bool late() const { return team.over(phase); }
     };
 
     void walk(Team& team, int index) {
-        Own own{team, index, Scratch<float>(count * b.widest()),
+        Own own{team, index, 0, Scratch<float>(count * b.widest()),
                 InputMemory(count, b.widest(), any_kind(m, is_narrow), any_kind(m, is_bytes))};
-        share(own, count, false, [&](int64_t r) { embed(m, row[r], b.x + r * b.C, b.C); });
+        share(own, count, team.size(), [&](int64_t r) { embed(m, row[r], b.x + r * b.C, b.C); });
         for (int64_t layer = 0; layer < m.layers; layer++) block(own, m.layer[layer], layer);
-        for (int64_t i = 0; i < wanted; i++)
+        if (!wanted) return;
+        for (int64_t i = 0; i < wanted && !own.late(); i++)
             normalise_stream(m, m.norm, b.x + outputs[i] * b.C, own.rows + i * b.C, b.C);
-        if (wanted) product(own, m.head, own.rows, wanted, {logits, m.vocabulary});
+        product(own, m.head, own.rows, wanted, {logits, m.vocabulary});
     }
 
-    // body(piece), cut over the team, until all are done.
-    template <class Body> void share(Own& own, int64_t n, bool helps, const Body& body) {
+    // body(i) for each i in [0, n), in that many pieces, until all are done.
+    template <class Body> void share(Own& own, int64_t n, int64_t pieces, const Body& body) {
         own.team.share(
-            own.index, n, helps,
-            [](void* context, int64_t i) { (*static_cast<const Body*>(context))(i); },
+            own.index, own.phase++, n, pieces,
+            [](void* context, int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; i++) (*static_cast<const Body*>(context))(i);
+            },
             const_cast<Body*>(&body));
     }
 
+    // A small matrix in as many pieces as there are threads: each has its own in its cache.
     void product(Own& own, const Packed& w, const float* from, int64_t rows, const Output& to) {
+        Input x;
         const auto alone = [&](const auto& body) { body(int64_t(0), rows); };
-        const Input x = own.memory.convert(from, rows, w.depth(), w.kind, alone);
+        if (!own.late()) x = own.memory.convert(from, rows, w.depth(), w.kind, alone);
         const int64_t size = panels_of_task(w), panels = w.panels();
-        share(own, (panels + size - 1) / size, w.bytes() > LARGE, [&](int64_t i) {
+        const int64_t tasks = (panels + size - 1) / size;
+        share(own, tasks, w.bytes() > LARGE ? tasks : own.team.size(), [&](int64_t i) {
             multiply_panels(x, w, i * size, lesser(panels, (i + 1) * size), false, to);
         });
     }
 
     void norm_rows(Own& own, const Norm& norm) {
-        for (int64_t r = 0; r < count; r++)
+        for (int64_t r = 0; r < count && !own.late(); r++)
             normalise_stream(m, norm, b.x + r * b.C, own.rows + r * b.C, b.C);
     }
 
@@ -432,10 +442,11 @@ class Step {
         attention(own, layer, index);
         product(own, layer.out, b.narrow, count, {b.x, b.C, Finish::residual});
         norm_rows(own, layer.norm_2);
-        for (int64_t r = 0; own.index == 0 && r < count; r++)
-            clear_behind(b.wide + r * b.I, b.I, m.inner);
         product(own, layer.up, own.rows, count,
                 {b.wide, b.I, m.gated ? Finish::swiglu : Finish::gelu, m.tanh});
+        if (b.I != m.inner)
+            share(own, count, own.team.size(),
+                  [&](int64_t r) { clear_behind(b.wide + r * b.I, b.I, m.inner); });
         product(own, layer.down, b.wide, count, {b.x, b.C, Finish::residual});
     }
 
@@ -447,8 +458,8 @@ class Step {
             enter(m, layer, index, row[i / m.kv_heads], i % m.kv_heads,
                   b.wide + i / m.kv_heads * b.Q);
         };
-        if (chained) share(own, n, false, enter_one);
-        share(own, n, false, [&](int64_t i) {
+        if (chained) share(own, n, own.team.size(), enter_one);
+        share(own, n, count == 1 ? own.team.size() : n, [&](int64_t i) {
             if (!chained) enter_one(i);
             const int64_t r = i / m.kv_heads;
             attend(m, row[r], index, i % m.kv_heads, b.wide + r * b.Q, b.narrow + r * b.A);

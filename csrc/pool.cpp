@@ -214,40 +214,29 @@ void Team::run(Task task, void* context) {
     task(context, alone, 0);
 }
 
-// Whoever waits long gives its processor to one that may be missing it.
-void Team::barrier(int index) {
-    Member& mine = member[index];
-    const uint32_t reached = mine.round + 1;
-    // What is taken of the next round: nobody reads it before this barrier, nor has since the last.
-    __atomic_store_n(&mine.taken[reached & 1], 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&mine.round, reached, __ATOMIC_RELEASE);
-    for (int i = 0; i < members; i++) {
-        const uint32_t* round = &member[i].round;
-        for (int turn = 0; int32_t(__atomic_load_n(round, __ATOMIC_ACQUIRE) - reached) < 0; turn++)
-            if (turn < 4096)
-                pause();
-            else
-                std::this_thread::yield();
+// A piece of a phase can be taken only while the phase lasts: before it is over somebody has taken
+// each of its pieces. So what the taker made of its input before is made of the right one.
+void Team::share(int index, int64_t phase, int64_t n, int64_t pieces,
+                 void (*body)(void* context, int64_t begin, int64_t end), void* context) {
+    pieces = pieces < MOST ? pieces : MOST;
+    pieces = pieces < n ? pieces : n;
+    for (int64_t i = 0; i < pieces && !over(phase); i++) {
+        const int64_t mine = (pieces * index / members + i) % pieces;
+        int64_t* taken = &piece[mine].taken;
+        int64_t before = __atomic_load_n(taken, __ATOMIC_RELAXED);
+        if (before > phase || !__atomic_compare_exchange_n(taken, &before, phase + 1, false,
+                                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            continue;
+        body(context, n * mine / pieces, n * (mine + 1) / pieces);
+        if (__atomic_add_fetch(&done, 1, __ATOMIC_ACQ_REL) < pieces) continue;
+        __atomic_store_n(&done, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&current, phase + 1, __ATOMIC_RELEASE);
     }
-}
-
-void Team::share(int index, int64_t n, bool helps, void (*body)(void* context, int64_t piece),
-                 void* context) {
-    const auto first = [&](int owner) { return n * owner / members; };
-    if (!helps || members == 1) {
-        for (int64_t piece = first(index); piece < first(index + 1); piece++) body(context, piece);
-        return barrier(index);
-    }
-    const uint32_t round = member[index].round;
-    for (int i = 0; i < members; i++) {
-        const int owner = (index + i) % members;
-        int64_t* taken = &member[owner].taken[round & 1];
-        for (int64_t piece;
-             (piece = first(owner) + __atomic_fetch_add(taken, 1, __ATOMIC_RELAXED)) <
-             first(owner + 1);)
-            body(context, piece);
-    }
-    barrier(index);
+    for (int turn = 0; !over(phase); turn++) // somebody is still at a piece
+        if (turn < 4096)
+            pause();
+        else
+            std::this_thread::yield();
 }
 
 int num_threads() {

@@ -11,39 +11,42 @@ using Task = void (*)(void* context, int64_t index);
 // task, and calls while another thread is using the pool, run on the calling thread alone.
 void parallel_for(int64_t n, Task task, void* context);
 
-// Threads that go through a long task side by side, and meet at barriers: a barrier costs a third
-// of what starting and ending a parallel_for does. What is between two barriers is cut into pieces,
-// of which each thread has its own, the same ones in every run: they stay in its caches.
+// Threads that go through a long task side by side, phase by phase: going on to the next phase
+// costs a third of what starting and ending a parallel_for does. A phase is cut into pieces. Each
+// thread has its own, the same ones in every run, so that they stay in its caches, and takes those
+// of threads that are not there: on a busy machine nobody waits for one that is not running.
 class Team {
   public:
     static constexpr int MOST = 64;
 
-    // task(context, team, index) on each of `size` threads at once: as many as parallel_for would
-    // use, MOST at most. No parallel_for inside.
+    // task(context, team, index) on up to `size` threads at once: as many as parallel_for would
+    // use, MOST at most. All of them make the same calls of share(). No parallel_for inside.
     using Task = void (*)(void* context, Team& team, int index);
     static void run(Task task, void* context);
 
     int size() const { return members; }
 
-    // body(context, piece) for each piece in [0, n), once; then a barrier. The same call on all
-    // threads. `helps`: whoever is ready takes pieces of the others, which pays when the pieces are
-    // long and something else may hold a thread up.
-    void share(int index, int64_t n, bool helps, void (*body)(void* context, int64_t piece),
-               void* context);
+    // Whether all pieces of a phase (0, 1, ...) are done. What a thread makes for itself before it
+    // takes pieces is then of no use: it comes late, and its input may be changing already.
+    bool over(int64_t phase) const { return __atomic_load_n(&current, __ATOMIC_ACQUIRE) > phase; }
+
+    // body(context, begin, end) for ranges of [0, n), n >= 1, each once by somebody; returns when
+    // all are done. The phase is one more than that of the call before. At most `pieces` ranges, or
+    // MOST.
+    void share(int index, int64_t phase, int64_t n, int64_t pieces,
+               void (*body)(void* context, int64_t begin, int64_t end), void* context);
 
   private:
     friend struct TeamStart;
     explicit Team(int members) : members(members) {}
-    void barrier(int index);
 
-    // Each thread writes its own line, so that a barrier costs one way between two processors.
-    struct alignas(64) Member {
-        uint32_t round = 0;           // barriers that it has reached
-        alignas(64) int64_t taken[2]; // pieces of this round that are being done; of the next one
-        Member() : taken{0, 0} {}
+    struct alignas(64) Piece {
+        int64_t taken = 0; // 1 + the last phase in which somebody took it
     };
     int members;
-    Member member[MOST];
+    alignas(64) int64_t current = 0; // phase
+    alignas(64) int64_t done = 0;    // pieces of it
+    Piece piece[MOST];
 };
 
 // Threads that are asked for; no more run at once than there are processors.

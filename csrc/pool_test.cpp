@@ -68,46 +68,52 @@ void nested() {
     for (const Counts& row : counts) expect(row == Counts(16, 1), "each inner task once");
 }
 
-// Each round adds up what all members wrote in the round before.
-struct Rounds {
-    static constexpr int N = 40, PIECES = 13;
-    int64_t sums[N + 1][PIECES] = {};
-    bool helps;
+// Each phase adds up what all wrote in the phase before; some pieces take long, and one thread
+// comes late.
+struct Phases {
+    static constexpr int COUNT = 40, N = 13;
+    int64_t sums[COUNT + 1][N] = {};
+    int64_t pieces;
     std::atomic<int> members{0};
 };
 
-void team_of(int threads, bool helps) {
+void team_of(int threads, int64_t pieces) {
     weft::set_num_threads(threads);
-    Rounds rounds;
-    rounds.helps = helps;
-    for (int64_t& sum : rounds.sums[0]) sum = 1;
+    Phases phases;
+    phases.pieces = pieces;
+    for (int64_t& sum : phases.sums[0]) sum = 1;
     weft::Team::run(
         [](void* context, weft::Team& team, int index) {
-            auto& r = *static_cast<Rounds*>(context);
-            r.members++;
-            for (int round = 0; round < Rounds::N; round++) {
+            auto& p = *static_cast<Phases*>(context);
+            p.members++;
+            if (index == 1) usleep(300);
+            for (int phase = 0; phase < Phases::COUNT; phase++) {
                 struct Piece {
                     int64_t *from, *to;
-                } piece{r.sums[round], r.sums[round + 1]};
+                } piece{p.sums[phase], p.sums[phase + 1]};
                 team.share(
-                    index, Rounds::PIECES, r.helps,
-                    [](void* p, int64_t i) {
-                        const auto& at = *static_cast<Piece*>(p);
-                        for (int j = 0; j < Rounds::PIECES; j++) at.to[i] += at.from[j] % 1000;
+                    index, phase, Phases::N, p.pieces,
+                    [](void* context, int64_t begin, int64_t end) {
+                        const auto& at = *static_cast<Piece*>(context);
+                        for (int64_t i = begin; i < end; i++)
+                            for (int j = 0; j < Phases::N; j++) at.to[i] += at.from[j] % 1000;
+                        if (begin == 0 && at.from[0] % 3 == 0) usleep(50);
                     },
                     &piece);
+                expect(team.over(phase) && !team.over(phase + Phases::COUNT), "a phase is over");
             }
         },
-        &rounds);
-    expect(rounds.members >= 1 && rounds.members <= threads, "as many members as threads");
+        &phases);
+    expect(phases.members >= 1 && phases.members <= threads, "as many members as threads");
     int64_t expected = 1;
-    for (int round = 0; round < Rounds::N; round++) expected = expected % 1000 * Rounds::PIECES;
-    for (int64_t sum : rounds.sums[Rounds::N]) expect(sum == expected, "each piece once a round");
+    for (int phase = 0; phase < Phases::COUNT; phase++) expected = expected % 1000 * Phases::N;
+    for (int64_t sum : phases.sums[Phases::COUNT])
+        expect(sum == expected, "each piece once a phase");
 }
 
 void teams() {
     for (int threads : {1, 2, 3, 8, 2})
-        for (int i = 0; i < 50; i++) team_of(threads, i % 2 == 0);
+        for (int64_t pieces = 1; pieces < 20; pieces++) team_of(threads, pieces);
     std::vector<std::thread> callers; // one of them has the pool, the others go alone
     for (int caller = 0; caller < 3; caller++)
         callers.emplace_back([] {

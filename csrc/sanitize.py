@@ -20,6 +20,7 @@ FOLDER = ROOT / "build" / "sanitize"
 COMPILER = os.environ.get("CXX", "g++")
 TESTS = (
     "tests/kernels",
+    "tests/inference/test_packed_decoder.py",
     "tests/autograd",
     "tests/nn",
     "tests/optim",
