@@ -7,6 +7,7 @@ blocks of sixteen. So after `weft.manual_seed(42)` `nn.Linear` has the weights i
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -39,12 +40,12 @@ class Generator:
 
     def uniform(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """float32 in [0, 1): the low 24 bits of one output each."""
-        bits = self.bits(int(np.prod(shape, dtype=np.int64))) & np.uint32(0xFFFFFF)
+        bits = self.bits(int(math.prod(shape))) & np.uint32(0xFFFFFF)
         return (bits.astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
 
     def normal(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """float32 from the standard normal distribution, by Box–Muller in PyTorch's order."""
-        count = int(np.prod(shape, dtype=np.int64))
+        count = int(math.prod(shape))
         if count < BLOCK:
             return np.array([self._one_normal() for _ in range(count)], np.float32).reshape(shape)
         uniform = self.uniform((count,))
@@ -59,7 +60,7 @@ class Generator:
         """int64 in [low, high)."""
         if high <= low:
             raise ValueError(f"integers: the range [{low}, {high}) is empty")
-        count = int(np.prod(shape, dtype=np.int64))
+        count = int(math.prod(shape))
         return (self.bits(count).astype(np.int64) % (high - low) + low).reshape(shape)
 
     def get_state(self) -> Any:

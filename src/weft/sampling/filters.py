@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from weft.sampling.distribution import Logits, largest, log_probabilities, probabilities
 
+COLD = 1e-6  # only below it can a quotient overflow, which costs time to allow
 GROUP = 64  # values of which only the largest is looked at, in `largest_ids`
 
 
@@ -26,6 +27,8 @@ def apply_temperature(logits: Logits, temperature: float) -> Logits:
     shifted = logits - largest(logits)
     if temperature == 1:
         return np.asarray(shifted)
+    if temperature > COLD:
+        return np.asarray(shifted / shifted.dtype.type(temperature))
     with np.errstate(over="ignore"):  # a difference / 1e-300 is -inf: that token is never drawn
         return np.asarray(shifted / shifted.dtype.type(max(temperature, _tiny(shifted.dtype))))
 
