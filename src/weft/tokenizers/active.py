@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ def text_encoder(
     make = _twin("BytePairEncoder")
     if make is None:
         return definition().encode
-    twin = make(np.array(byte_ids, np.int64), np.array(merges, np.int64).reshape(-1, 3))
+    rows = np.fromiter(chain.from_iterable(merges), np.int64).reshape(-1, 3)
+    twin = make(np.array(byte_ids, np.int64), rows)
 
     def encode(text: str) -> Any:
         ids = twin.encode(text)

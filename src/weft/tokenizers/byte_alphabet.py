@@ -8,6 +8,8 @@ text. Source: `bytes_to_unicode` in OpenAI's `src/encoder.py` (2019).
 
 from __future__ import annotations
 
+import codecs
+
 _PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 _OTHERS = [byte for byte in range(256) if byte not in _PRINTABLE]
 
@@ -16,18 +18,22 @@ BYTE_ORDER: tuple[int, ...] = (*_PRINTABLE, *_OTHERS)
 
 _CHARACTER_OF = {byte: chr(byte) for byte in _PRINTABLE}
 _CHARACTER_OF |= {byte: chr(256 + n) for n, byte in enumerate(_OTHERS)}
-_BYTE_OF = {character: byte for byte, character in _CHARACTER_OF.items()}
+_ALPHABET = "".join(_CHARACTER_OF[byte] for byte in range(256))
+_BYTE_OF = {ord(character): byte for byte, character in enumerate(_ALPHABET)}
 
 
-BYTE_CHARACTERS: frozenset[str] = frozenset(_BYTE_OF)
+BYTE_CHARACTERS: frozenset[str] = frozenset(_ALPHABET)
 """The 256 characters of the alphabet."""
 
 
 def to_characters(token: bytes) -> str:
     """Write a token in the alphabet: b" the" -> "Ġthe"."""
-    return "".join(map(_CHARACTER_OF.__getitem__, token))
+    return codecs.charmap_decode(token, "strict", _ALPHABET)[0]
 
 
 def from_characters(text: str) -> bytes:
     """Read a token: "Ġthe" -> b" the". KeyError names a character outside the alphabet."""
-    return bytes(map(_BYTE_OF.__getitem__, text))
+    try:
+        return codecs.charmap_encode(text, "strict", _BYTE_OF)[0]
+    except UnicodeEncodeError as error:
+        raise KeyError(text[error.start]) from None

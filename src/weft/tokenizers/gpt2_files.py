@@ -29,10 +29,8 @@ def _read_merges(data: bytes, where: str) -> list[tuple[str, str]]:
     first = 1 if lines[0].startswith("#version") else 0  # other lines may begin with "#" too
     while lines and not lines[-1].strip("\r"):
         lines.pop()
-    pairs = []
-    for number, line in enumerate(lines[first:], first + 1):
-        parts = line.rstrip("\r").split(" ")
-        if len(parts) != 2:
-            malformed(f"line {number} is {shown(line)}, not two tokens", where)
-        pairs.append((parts[0], parts[1]))
-    return pairs
+    pairs = [tuple(line.rstrip("\r").split(" ")) for line in lines[first:]]
+    for number, pair in enumerate(pairs, first):
+        if len(pair) != 2:
+            malformed(f"line {number + 1} is {shown(lines[number])}, not two tokens", where)
+    return [(left, right) for left, right in pairs]

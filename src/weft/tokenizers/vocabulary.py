@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from weft.tokenizers.byte_alphabet import BYTE_CHARACTERS, from_characters
@@ -67,13 +68,13 @@ def bpe_parts(
         for name in names
     ]
     ids = {name: id for id, name in enumerate(names)}
-    pairs = [_merge(pair, ids, where) for pair in merges]
+    pairs, merged = _merges(merges, ids, where)
     if len(set(pairs)) < len(pairs):
         left, right = first_repeated(pairs)
         malformed(f"the merge {shown((names[left], names[right]))} is there twice", where)
-    spelled = set(BYTE_CHARACTERS).union(*merges, map("".join, merges))
+    spelled = {*chain.from_iterable(pairs), *merged}
     for name in special:
-        if name in spelled:
+        if name in BYTE_CHARACTERS or ids[name] in spelled:
             malformed(
                 f"special token {shown(name)} is also a byte or part of a merge, so any text "
                 "could spell it",
@@ -83,12 +84,20 @@ def bpe_parts(
     return BPEParts(tokens, pairs, dict(special_tokens))
 
 
-def _merge(pair: tuple[str, str], ids: Mapping[str, int], where: str) -> tuple[int, int]:
-    left, right = pair
-    for name in (left, right, left + right):
-        if name not in ids:
-            malformed(f"the merge {shown(pair)} needs {shown(name)}, which is no token", where)
-    return ids[left], ids[right]
+def _merges(
+    merges: Sequence[tuple[str, str]], ids: Mapping[str, int], where: str
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """The merges as pairs of ids, and the ids of what they make."""
+    try:
+        pairs = [(ids[left], ids[right]) for left, right in merges]
+        return pairs, [ids[left + right] for left, right in merges]
+    except KeyError as error:
+        missing = error.args[0]
+    for left, right in merges:
+        if missing in (left, right, left + right):
+            needs = f"{shown((left, right))} needs {shown(missing)}"
+            malformed(f"the merge {needs}, which is no token", where)
+    raise AssertionError(missing)
 
 
 def _token_bytes(name: str, where: str) -> bytes:
