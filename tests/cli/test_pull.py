@@ -340,3 +340,10 @@ def test_no_room_on_the_disk(weft, hub, home, monkeypatch):
 def test_nobody_listens(weft, monkeypatch):
     ran = weft("pull", "gpt2", "--endpoint", "http://127.0.0.1:9")
     assert ran.code == 1 and "the connection failed: " in ran.error
+
+
+def test_a_bar_for_each_file_on_a_terminal(weft, hub, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    ran = weft("pull", "gpt2")
+    assert ran.code == 0 and "files, " in ran.out
+    assert "model.safetensors" in ran.err and "\x1b[" in ran.err and "config.json" in ran.err

@@ -22,6 +22,7 @@ from weft.formats import read_model  # noqa: E402
 from weft.formats.hugging_face_names import parameters  # noqa: E402
 from weft.inference import load  # noqa: E402
 from weft.inference.tokens import forward  # noqa: E402
+from weft.tokenizers import BPETokenizer  # noqa: E402
 
 
 def ours(path, tokens):
@@ -122,6 +123,22 @@ def test_a_model_without_a_tokenizer_says_so_in_one_line(tmp_path):
     assert not loaded.has_tokenizer and loaded.step == 0 and loaded.path == tmp_path
     with pytest.raises(ConfigError, match=r"the folder has no tokenizer; .*--tokenizer PATH"):
         loaded.generate("x")
+
+
+def test_a_tokenizer_of_another_kind_is_a_note_and_a_damaged_one_an_error(tmp_path):
+    path = their.save("gpt2", tmp_path) / "tokenizer.json"
+    document = json.loads(BPETokenizer.train(["aaa"], 257, special_tokens=()).to_json())
+    document["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": []}
+    path.write_text(json.dumps(document))
+    files = read_model(tmp_path)
+    assert files.tokenizer is None
+    assert "its tokenizer cannot be used: pre_tokenizer 'Sequence' is not" in files.notes[0]
+    with pytest.raises(ConfigError, match="cannot read text: its tokenizer cannot be used"):
+        load(tmp_path).generate("x")
+    path.write_text(BPETokenizer.train(["aaa"], 257, special_tokens=()).to_json())
+    refused(tmp_path, "the tokenizer has 257 tokens, the model 61")
+    path.write_text(path.read_text()[:-9])
+    refused(tmp_path, "tokenizer.json")
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
