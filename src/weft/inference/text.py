@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from weft.inference.stopping import StopFilter
-from weft.inference.tokens import FinishReason, Score, Tokens
+from weft.inference.tokens import FinishReason, Tokens, TokenScore
 from weft.sampling import Stage
 
 
@@ -48,7 +48,7 @@ class Generation(Iterator[str]):
         return self.source.slid
 
     @property
-    def scores(self) -> list[Score]:
+    def scores(self) -> list[TokenScore]:
         """Log-probabilities of the ids so far, if they were asked for."""
         return self.source.scores[: self.tokens]
 

@@ -49,7 +49,7 @@ class Constraint(Protocol):
         ...
 
 
-class Score(NamedTuple):
+class TokenScore(NamedTuple):
     """How likely the model itself found a token, before any filter: natural logarithms."""
 
     token: int
@@ -69,7 +69,7 @@ class Tokens(Iterator[int]):
     def __init__(self) -> None:
         self.finish_reason: FinishReason | None = None
         self.slid = 0
-        self.scores: list[Score] = []
+        self.scores: list[TokenScore] = []
         """One for each token, if log-probabilities are asked for."""
         self.stages: list[list[Stage]] = []
         """What the filters did for each token, if a trace is asked for."""
@@ -202,13 +202,13 @@ def check_prompt(prompt: Sequence[int], block_size: int) -> None:
         )
 
 
-def score_of(token: int, logits: NDArray[Any], most: int) -> Score:
+def score_of(token: int, logits: NDArray[Any], most: int) -> TokenScore:
     """A token's log-probability under logits (V,), and those of the `most` likeliest."""
     logs = log_probabilities(logits[None])[0]
     most = min(most, len(logs))
     order = np.argpartition(-logs, most - 1)[:most] if most else np.empty(0, np.int64)
     order = order[np.lexsort((order, -logs[order]))]
-    return Score(token, float(logs[token]), tuple((int(i), float(logs[i])) for i in order))
+    return TokenScore(token, float(logs[token]), tuple((int(i), float(logs[i])) for i in order))
 
 
 def forward(model: Any, tokens: NDArray[Any], state: Any, dtype: Any) -> NDArray[Any]:
