@@ -348,3 +348,22 @@ def test_opening_reads_the_header_and_reading_all_keeps_little_in_memory(tmp_pat
         assert not files.weights[name].any()
     largest = 20_000 * 1024 * 4
     assert resident("VmHWM") - before < largest + (64 << 20)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_what_is_no_plain_file_is_refused_and_nothing_waits(name, tmp_path):
+    path = their.save("gpt2", tmp_path) / name
+    for make in (os.mkfifo, os.mkdir, lambda p: p.write_bytes(b"")):
+        path.rmdir() if path.is_dir() else path.unlink()
+        make(path)
+        refused(tmp_path, re.escape(name))
+
+
+def test_a_sparse_file_of_a_terabyte_costs_nothing(tmp_path):
+    path = their.save("gpt2", tmp_path) / "model.safetensors"
+    os.truncate(path, 1 << 40)
+    refused(tmp_path, "bytes of tensors, .* in the file")
+    path.write_bytes((1 << 63).to_bytes(8, "little"))
+    os.truncate(path, 1 << 40)
+    refused(tmp_path, "the header of 9223372036854775808 bytes does not fit")
