@@ -102,6 +102,12 @@ class RoundedWeights(QuantizedWeights):
             return None
         return quantize_matrix(name, array, self._kind)
 
+    def plain_int8(self, name: str) -> Array | None:
+        """The numbers of a matrix that becomes int8, for a kernel that rounds and packs at once."""
+        array = self._weights[name]
+        eight = self._kind == "int8" or name in ALWAYS_INT8
+        return array if eight and is_quantizable(name, array) else None
+
     def __getitem__(self, name: str) -> Array:
         matrix = self.quantized(name)
         return self._weights[name] if matrix is None else matrix.dequantize()

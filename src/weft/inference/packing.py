@@ -20,6 +20,7 @@ from weft.formats import Weights
 from weft.formats.quantized import (
     QuantizedMatrix,
     QuantizedWeights,
+    RoundedWeights,
     as_quantized,
 )
 from weft.kernels import active
@@ -92,7 +93,8 @@ def _block(packer: _Packer, c: ModelConfig, prefix: str) -> dict[str, Any]:
 
 class _Packer:
     def __init__(self, weights: Mapping[str, Array], precision: InferencePrecision) -> None:
-        self.weights, self.precision = weights, precision
+        self.weights = weights
+        self.kind = "bfloat16" if precision == "bfloat16" else "float32"  # of what stays numbers
 
     def vector(self, name: str) -> Array | None:
         if name not in self.weights:
@@ -104,12 +106,16 @@ class _Packer:
 
     def matrix(self, name: str) -> Matrix:
         bias = self.vector(f"{name.removesuffix('weight')}bias")
+        if isinstance(self.weights, RoundedWeights):
+            plain = self.weights.plain_int8(name)
+            if plain is not None:
+                return self.floats(plain, bias, "int8")
         integers = self.integers(name)
         if integers is not None:
             kind = kind_of(integers)
             data = active.pack_quantized(integers.integers(), integers.scale, kind)
             return kind, data, bias, integers.shape
-        return self.floats(self.weights[name], bias)
+        return self.floats(self.weights[name], bias, self.kind)
 
     def gated(self, mlp: str) -> Matrix:
         """Panels of gate and of up in turns, so that one product has both at hand."""
@@ -123,15 +129,14 @@ class _Packer:
             kind = kind_of(a)
             q, scale = turns(a.integers(), b.integers()), turns(a.scale, b.scale)
             return kind, active.pack_quantized(q, scale, kind), bias, q.shape
-        return self.floats(turns(self.weights[gate], self.weights[up]), bias)
+        return self.floats(turns(self.weights[gate], self.weights[up]), bias, self.kind)
 
     def integers(self, name: str) -> QuantizedMatrix | None:
         """The matrix as integers if it is to be multiplied so."""
         return self.weights.quantized(name) if isinstance(self.weights, QuantizedWeights) else None
 
-    def floats(self, array: Array, bias: Array | None) -> Matrix:
-        """Packed as numbers; the pages of the file that they came from are given back."""
-        kind = "bfloat16" if self.precision == "bfloat16" else "float32"
+    def floats(self, array: Array, bias: Array | None, kind: str) -> Matrix:
+        """Numbers, packed; the pages of the file that they came from are given back."""
         wide = array.astype(np.float32) if array.dtype == np.float16 else array
         transposed = wide.T.flags.c_contiguous and not wide.flags.c_contiguous  # (in, out)
         data = active.pack_matrix(wide.T if transposed else wide, kind, transposed)
