@@ -23,6 +23,7 @@ from weft.errors import ConfigError
 
 Arch = Literal["gpt2", "llama", "qwen3"]
 Gelu = Literal["none", "tanh"]  # what PyTorch calls `approximate`
+Activation = Literal["gelu", "relu"]
 Schedule = Literal["constant", "linear", "cosine", "wsd"]
 OptimizerName = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -67,6 +68,8 @@ class ModelConfig:
     """Width of the MLP: 4 C for gpt2; otherwise 8/3 C rounded up to a multiple of 64."""
     head_dim: int = DERIVED
     """Size of one head (D): C / H. Only qwen3 may choose another."""
+    activation: Activation = "gelu"
+    """Non-linearity of gpt2's MLP; `relu` only for models of Keras that were trained with it."""
     gelu: Gelu = "tanh"
     """GELU of gpt2: the tanh formula, or `none` for the exact one, as models of nanoGPT have it."""
 
@@ -74,6 +77,7 @@ class ModelConfig:
         check_types(self)
         _check_choice(self, "arch", Arch)
         _check_choice(self, "gelu", Gelu)
+        _check_choice(self, "activation", Activation)
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             _check_range(self, name, 1, LARGEST_INT)
         self._derive()
@@ -104,6 +108,11 @@ class ModelConfig:
             raise ConfigError(
                 f"n_head {self.n_head} is not divisible by n_kv_head {self.n_kv_head}; model; "
                 "choose n_kv_head among the divisors of n_head"
+            )
+        if self.arch != "gpt2" and self.activation != "gelu":
+            raise ConfigError(
+                f"arch {self.arch} has a gated MLP, not one with {self.activation}; model; "
+                "leave activation out or use --arch gpt2"
             )
         if self.arch == "gpt2" and self.n_kv_head != self.n_head:
             raise ConfigError(

@@ -213,7 +213,7 @@ def write_nanogpt(
 def _check(config: ModelConfig) -> None:
     C = config.n_embd
     require(config, "nanoGPT", arch="gpt2", tie_embeddings=True, norm_eps=1e-5)
-    require(config, "nanoGPT", intermediate_size=4 * C)
+    require(config, "nanoGPT", intermediate_size=4 * C, activation="gelu")
 
 
 def _new_tensor(key: str, name: str, weights: Mapping[str, Array]) -> NewTensor:

@@ -62,6 +62,12 @@ def _read_llama2c(path: Path) -> ModelFiles:
     return read_llama2c(path)
 
 
+def _read_keras(path: Path) -> ModelFiles:
+    from weft.formats.keras import read_keras
+
+    return read_keras(path)
+
+
 # (whether the path looks like the format, its reader), asked in this order; a reader is imported
 # when it is called.
 FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
@@ -70,6 +76,7 @@ FORMATS: list[tuple[Callable[[Path], bool], Callable[[Path], ModelFiles]]] = [
     (lambda path: _is(path, "ckpt.pt", ".pt", ".pth"), _read_nanogpt),
     (lambda path: _is(path, "hparams.json", ".index"), _read_openai),
     (_is_llama2c, _read_llama2c),
+    (lambda path: path.suffix in (".h5", ".hdf5") and path.is_file(), _read_keras),
 ]
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from weft.config import ModelConfig
 from weft.errors import ConfigError
 from weft.formats.model_files import Array
+from weft.formats.parameters import require
 
 Format = Literal["hf", "gguf", "nanogpt", "weft"]
 StorageType = Literal["f32", "bf16", "f16", "q8_0", "q4_0"]
@@ -65,6 +66,8 @@ def write_model(
 ) -> tuple[str, ...]:
     """Write the model, and return notes for the user. Errors: as the writers, all `WeftError`s."""
     path, overwrite = target.path, target.overwrite
+    if target.format != "weft":
+        require(config, f"--to {target.format}", activation="gelu")
     if target.format == "hf":
         from weft.formats.hugging_face_write import write_hugging_face
 

@@ -80,10 +80,13 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(inner, C, bias=config.bias)
         self.gate = None if config.arch == "gpt2" else nn.Linear(C, inner, bias=config.bias)
         self.dropout, self.gelu = config.dropout, config.gelu
+        self.relu = config.activation == "relu"
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
         """residual + the MLP of x: (B, T, C)."""
         dropout = self.dropout if self.training else 0.0
+        if self.relu:
+            return self.down(F.relu(self.up(x)), residual, dropout)
         up, down = ((layer.weight, layer.bias) for layer in (self.up, self.down))
         if self.gate is None:
             return F.feed_forward(x, up, down, residual, dropout, self.gelu)
