@@ -157,6 +157,7 @@ class Decoder {
         m.vocabulary = size(from, "vocab_size"), m.block_size = size(from, "block_size");
         m.layer_norm = nb::cast<bool>(item(from, "layer_norm"));
         m.gated = nb::cast<bool>(item(from, "gated"));
+        m.relu = nb::cast<bool>(item(from, "relu"));
         m.tanh = nb::cast<bool>(item(from, "tanh"));
         m.eps = nb::cast<float>(item(from, "norm_eps"));
         if (m.heads % m.kv_heads || (m.heads + 2 * m.kv_heads) >= MOST / m.head_dim)

@@ -267,6 +267,10 @@ struct Buffers {
     int64_t widest() const { return I > C ? (I > A ? I : A) : (C > A ? C : A); }
 };
 
+Finish inside(const DecoderModel& m) { // the MLP
+    return m.gated ? Finish::swiglu : m.relu ? Finish::relu : Finish::gelu;
+}
+
 // What lies behind the n elements of a row must be 0, since products read it.
 inline void clear_behind(float* row, int64_t stride, int64_t n) {
     for (int64_t i = n; i < stride; i++) row[i] = 0;
@@ -332,7 +336,7 @@ class Prompt {
             attend_together<bf16>(m, row, count, index, b.wide, b.Q, b.narrow, b.A);
         product(layer.out, b.narrow, {b.x, b.C, Finish::residual});
         norm_rows(layer.norm_2);
-        product(layer.up, b.narrow, {b.wide, b.I, m.gated ? Finish::swiglu : Finish::gelu, m.tanh});
+        product(layer.up, b.narrow, {b.wide, b.I, inside(m), m.tanh});
         each_row([&](int64_t r) { clear_behind(b.wide + r * b.I, b.I, m.inner); });
         product(layer.down, b.wide, {b.x, b.C, Finish::residual});
     }
@@ -442,8 +446,7 @@ class Step {
         attention(own, layer, index);
         product(own, layer.out, b.narrow, count, {b.x, b.C, Finish::residual});
         norm_rows(own, layer.norm_2);
-        product(own, layer.up, own.rows, count,
-                {b.wide, b.I, m.gated ? Finish::swiglu : Finish::gelu, m.tanh});
+        product(own, layer.up, own.rows, count, {b.wide, b.I, inside(m), m.tanh});
         if (b.I != m.inner)
             share(own, count, own.team.size(),
                   [&](int64_t r) { clear_behind(b.wide + r * b.I, b.I, m.inner); });

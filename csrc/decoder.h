@@ -56,7 +56,8 @@ struct DecoderModel {
     int64_t layers = 0, width = 0, heads = 0, kv_heads = 0, head_dim = 0, inner = 0;
     int64_t vocabulary = 0, block_size = 0;
     bool layer_norm = true; // or RMSNorm
-    bool gated = false;     // SwiGLU, or GELU
+    bool gated = false;     // SwiGLU, or one of:
+    bool relu = false;      // ReLU, or GELU
     bool tanh = true;       // GELU's formula
     float eps = 1e-5f;
     Packed embedding, head;                     // the same where they are tied

@@ -8,7 +8,7 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-enum class Finish { plain, gelu, swiglu, residual };
+enum class Finish { plain, gelu, relu, swiglu, residual };
 
 // Rows of y, `stride` floats apart; what lies behind the outputs, up to whole vectors, is not
 // touched. A residual is y itself.
@@ -37,6 +37,8 @@ inline void finish_panel(const Packed& w, const Output& out, int64_t row, int64_
             to = p / 2 * PANEL + v * LANES;
         } else if (out.finish == Finish::gelu)
             x = gelu(x, out.tanh);
+        else if (out.finish == Finish::relu)
+            x = max(zero(), x); // in this order a NaN comes through
         float* y = out.y + row * out.stride + to;
         if (out.finish == Finish::residual) x += load(y, some);
         store(y, x, some);

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tiny_model import tiny
 
+from weft.config import ModelConfig
 from weft.formats.quantized import quantize_weights, read_quantized
 from weft.inference.decoder import Decoder
 from weft.inference.packed_decoder import PackedDecoder
@@ -20,6 +21,7 @@ OPTIONS = {
     "gpt2": {},
     "gpt2 exact, no bias": {"gelu": "none", "bias": False, "n_embd": 40, "n_head": 5},
     "gpt2 untied": {"tie_embeddings": False},
+    "gpt2 relu": {"activation": "relu"},
     "llama": {"arch": "llama", "n_kv_head": 2},
     "llama tied": {"arch": "llama", "tie_embeddings": True, "intermediate_size": 40},
     "qwen3": {"arch": "qwen3", "n_kv_head": 1, "head_dim": 24},
@@ -31,8 +33,6 @@ V, T = 28, 100  # V as in tiny_model
 @pytest.fixture(params=OPTIONS)
 def model(request):
     sizes = dict(vocab_size=V, block_size=T, n_layer=2, n_head=4, n_embd=64)
-    from weft.config import ModelConfig
-
     model = GPT(ModelConfig(**(sizes | OPTIONS[request.param])), Generator(1)).eval()
     for parameter in model.parameters():
         parameter.array *= 3 if parameter.ndim == 2 else 1  # so that logits differ clearly

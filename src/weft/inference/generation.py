@@ -143,7 +143,7 @@ class LoadedModel:
         return constrain(self._vocabulary, **kind)
 
     def _make_decoder(self) -> Decoder:
-        if not PackedDecoder.runs() or self.config.activation != "gelu":
+        if not PackedDecoder.runs():
             return Decoder(self.model, self.dtype, self.cache)
         weights = self.weights
         return PackedDecoder(

@@ -73,7 +73,8 @@ def pack_decoder(
     }
     sizes = {name: getattr(c, name) for name in SIZES}
     gpt2 = c.arch == "gpt2"
-    sizes |= {"layer_norm": gpt2, "gated": not gpt2, "tanh": c.gelu == "tanh"}
+    sizes |= {"layer_norm": gpt2, "gated": not gpt2}
+    sizes |= {"relu": c.activation == "relu", "tanh": c.gelu == "tanh"}
     return active.native.Decoder(sizes, outer, blocks)
 
 
