@@ -82,9 +82,44 @@ void put_block(const Packed& to, uint8_t* panel, int64_t lane, bool exists, int6
     }
 }
 
+// Panels [p, end) of numbers whose outputs lie side by side, as in files that hold (inputs,
+// outputs): whole lines of the source at a time.
+template <class T>
+void pack_across(const Array& w, const Packed& to, uint8_t* memory, int64_t p, int64_t end) {
+    const int64_t step = to.panel_bytes();
+    const auto row = [&](int64_t panel, int64_t k, int v) {
+        const int64_t n = panel * PANEL + v * LANES, left = to.outputs - n;
+        if (k >= to.inputs || left <= 0) return zero();
+        return load(data<T>(w) + k * w.stride[1] + n, left < LANES ? left : LANES);
+    };
+    for (int64_t k = 0; k < to.depth(); k += 2)
+        for (int64_t panel = p; panel < end; panel++)
+            for (int v = 0; v < VECTORS_OF_PANEL; v++) {
+                const vf first = row(panel, k, v), second = row(panel, k + 1, v);
+                uint8_t* at = memory + panel * step + (k * PANEL + v * LANES) * 4;
+                if (to.kind == Weight::f32) {
+                    memcpy(at, &first, sizeof first);
+                    memcpy(at + PANEL * 4, &second, sizeof second);
+                } else {
+                    const vi even = __builtin_convertvector(narrow(first), vi);
+                    const vi pairs = even | (__builtin_convertvector(narrow(second), vi) << 16);
+                    memcpy(memory + panel * step + (k / 2 * PANEL + v * LANES) * 4, &pairs,
+                           sizeof pairs);
+                }
+            }
+}
+
+constexpr int64_t PANELS_ACROSS = 16; // of a task: 1 KB of each line
+
 } // namespace
 
 void pack_matrix(const Array& w, const Packed& to, uint8_t* memory) {
+    if (w.stride[0] == 1 && !is_bytes(to.kind))
+        return parallel_ranges(to.panels(), PANELS_ACROSS, [&](int64_t p, int64_t end) {
+            with_type(w.dtype, [&](auto* type) {
+                pack_across<element<decltype(type)>>(w, to, memory, p, end);
+            });
+        });
     parallel(to.panels(), [&](int64_t p) {
         uint8_t* panel = memory + p * to.panel_bytes();
         const int64_t used = to.weight_bytes() + (to.kind >= Weight::int8 ? to.depth() : 0);

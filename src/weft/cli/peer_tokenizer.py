@@ -76,7 +76,7 @@ def _tiktoken(task: str, text: str, path: str, vocab_size: int) -> Work:
 
 
 def _tokenizers(task: str, text: str, path: str, vocab_size: int) -> Work:
-    import tokenizers  # type: ignore[import-not-found, unused-ignore]
+    import tokenizers
 
     if task == "train":
         return lambda: [_train_tokenizers(tokenizers, text, vocab_size)]
