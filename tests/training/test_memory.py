@@ -10,6 +10,7 @@ import pytest
 
 from weft.config import ModelConfig, TrainConfig
 from weft.errors import WeftError
+from weft.kernels import active
 from weft.models import GPT
 from weft.random import Generator, manual_seed
 from weft.training import memory
@@ -91,7 +92,8 @@ def test_the_estimate_is_near_what_a_process_takes(arch):
     assert 0.4 < peak / estimated < 2.0
     smaller, estimated = peak_and_estimate(arch, checkpointed=True)
     assert 0.4 < smaller / estimated < 2.0
-    assert smaller < 0.5 * peak
+    # The definitions make copies on the way that the kernels do not, in both.
+    assert smaller < (0.5 if active.native else 0.6) * peak
 
 
 @pytest.mark.parametrize("arch", ["gpt2", "llama"])
