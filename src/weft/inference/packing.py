@@ -7,7 +7,6 @@ definition is `models/transformer.py` with a cache).
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.checkpoint.tensors import mapping_of, release
 from weft.config import ModelConfig
 from weft.formats import Weights
 from weft.formats.quantized import (
@@ -24,13 +24,13 @@ from weft.formats.quantized import (
     as_quantized,
 )
 from weft.kernels import active
+from weft.kernels.reference.packed import PANEL
 from weft.models.transformer import rotation
 
 InferencePrecision = Literal["float32", "bfloat16", "int8", "int4"]
 Array = NDArray[Any]
 Matrix = tuple[str, Array, Array | None, tuple[int, ...]]
 """Kind, packed bytes, bias, shape."""
-PANEL = 16
 SIZES = (
     "n_layer",
     "n_embd",
@@ -137,24 +137,14 @@ class _Packer:
         return self.weights.quantized(name) if isinstance(self.weights, QuantizedWeights) else None
 
     def floats(self, array: Array, bias: Array | None, kind: str) -> Matrix:
-        """Numbers, packed; the pages of the file that they came from are given back."""
+        """Numbers, packed; the memory of the file that they came from is given back."""
         wide = array.astype(np.float32) if array.dtype == np.float16 else array
         transposed = wide.T.flags.c_contiguous and not wide.flags.c_contiguous  # (in, out)
         data = active.pack_matrix(wide.T if transposed else wide, kind, transposed)
-        give_back_pages(array)
+        mapping = mapping_of(array)
+        if mapping is not None:
+            release(mapping)
         return kind, data, bias, array.shape
-
-
-def give_back_pages(array: Array) -> None:
-    """Let the system take the memory of the mapped file that an array is a view of, if it is one.
-
-    They are read again from the file when they are asked for again.
-    """
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def kind_of(matrix: QuantizedMatrix) -> str:
