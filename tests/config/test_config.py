@@ -96,7 +96,7 @@ def test_unknown_key_names_the_nearest():
 
 
 def test_unknown_key_that_is_near_to_nothing_lists_the_known():
-    with pytest.raises(ConfigError, match="known: vocab_size, arch"):
+    with pytest.raises(ConfigError, match="known: vocab_size, model, arch"):
         from_dict(ModelConfig, {"zzzzzzzz": 1})
 
 
