@@ -6,6 +6,16 @@ other), `batches.py` (what a step sees). `stories/` writes the default corpus.
 
 from weft.data.batches import batch, validation_batches, window_starts
 from weft.data.corpus import Corpus, open_corpus
+from weft.data.pairs import (
+    Marks,
+    PairBatch,
+    PairTokens,
+    encode_pairs,
+    marks_of,
+    pad,
+    pair_batch,
+    split_pairs,
+)
 from weft.data.prepare import (
     Dataset,
     check_long_enough,
@@ -19,15 +29,23 @@ from weft.data.shards import TokenShard, is_shard, write_shard
 __all__ = [
     "Corpus",
     "Dataset",
+    "Marks",
+    "PairBatch",
+    "PairTokens",
     "TokenShard",
     "batch",
     "check_long_enough",
     "check_tokenizer",
+    "encode_pairs",
     "is_dataset",
     "is_shard",
+    "marks_of",
     "open_corpus",
     "open_dataset",
+    "pad",
+    "pair_batch",
     "prepare",
+    "split_pairs",
     "validation_batches",
     "window_starts",
     "write_shard",

@@ -1,7 +1,7 @@
 """The built-in corpora by name, and the cache folder that keeps each as one text file.
 
-`stories` and `pydocs` are made on this machine, `shakespeare` is fetched once. The cache is safe
-to delete; where it cannot be written, a made corpus goes to a nameless temporary file instead.
+`stories`, `pydocs` and `dates` are made on this machine, `shakespeare` is fetched once. The cache
+is safe to delete; where it cannot be written, a made corpus goes to a nameless temporary file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from weft.data.documents import Document, Spool
 from weft.data.files import write_atomically
 
-NAMES = ("stories", "pydocs", "shakespeare")
+NAMES = ("stories", "pydocs", "shakespeare", "dates")
 
 
 def cache_folder() -> Path:
@@ -28,7 +28,7 @@ def cache_folder() -> Path:
 
 def document(name: str) -> Document:
     """The text of the built-in corpus `name`, made or fetched now if it is not in the cache."""
-    from weft.data import pydocs, shakespeare  # only when asked for: they import much
+    from weft.data import dates, pydocs, shakespeare  # only when asked for: they import much
     from weft.data.stories import corpus as stories
 
     if name == "shakespeare":
@@ -36,6 +36,7 @@ def document(name: str) -> Document:
     source: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
         "stories": (stories.fingerprint(), stories.default_corpus),
         "pydocs": (pydocs.fingerprint(), pydocs.texts),
+        "dates": (dates.fingerprint(), dates.corpus),
     }
     fingerprint, make = source[name]
     path = cache_folder() / f"{name}-{fingerprint}.txt"

@@ -1,0 +1,98 @@
+"""Pairs: lines taken apart strictly, the same pairs from text and from tokens, padded batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weft.data import PairTokens, encode_pairs, marks_of, pad, pair_batch, split_pairs
+from weft.data.pairs import IGNORED, Marks
+from weft.errors import ConfigError, DataError
+from weft.tokenizers import CharacterTokenizer
+
+ALPHABET = "ab c"
+halves = st.text(ALPHABET, max_size=5)
+some_pairs = st.lists(st.tuples(st.text(ALPHABET, min_size=1, max_size=5), halves), min_size=1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> CharacterTokenizer:
+    return CharacterTokenizer.train([ALPHABET + "\t\n"])
+
+
+def lines(pairs) -> str:
+    return "".join(f"{source}\t{target}\n" for source, target in pairs)
+
+
+@given(some_pairs, st.integers(1, 7), st.booleans())
+def test_split_gives_the_pairs_back_however_the_text_is_cut(pairs, size: int, ended: bool) -> None:
+    text = lines(pairs) if ended else lines(pairs)[:-1]
+    chunks = [text[i : i + size] for i in range(0, len(text), size)]
+    assert list(split_pairs(chunks)) == pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a\tb\nab\n", "line 2 has no tabs; x.tsv"),
+        ("a\tb\tc\n", "line 1 has 2 tabs; x.tsv"),
+        ("a\tb\n\tb", "line 2 has an empty source; x.tsv"),
+        ("a\tb\n\n", "line 2 has no tabs; x.tsv"),
+    ],
+)
+def test_other_lines_are_refused(text: str, said: str, tokenizer) -> None:
+    with pytest.raises(DataError, match=said):
+        list(split_pairs([text], "x.tsv"))
+    marks = marks_of(tokenizer)
+    with pytest.raises(DataError, match=said):
+        PairTokens(tokenizer.encode_array(text), marks, "x.tsv")
+
+
+@given(some_pairs, st.booleans())
+def test_tokens_are_the_pairs(pairs, ended: bool) -> None:
+    tokenizer = CharacterTokenizer.train([ALPHABET + "\t\n"])
+    marks = marks_of(tokenizer)
+    tokens = np.concatenate(list(encode_pairs(pairs, tokenizer, marks)))
+    assert tokenizer.decode(tokens.tolist()) == lines(pairs)
+    found = PairTokens(tokens if ended else tokens[:-1], marks)
+    assert len(found) == len(pairs)
+    decoded = [
+        tuple(tokenizer.decode(half.tolist()) for half in found[i]) for i in range(len(pairs))
+    ]
+    assert decoded == pairs
+    assert found.longest == max(max(len(s), len(t) + 1) for s, t in pairs)
+
+
+def test_no_pairs(tokenizer) -> None:
+    with pytest.raises(DataError, match="no pairs"):
+        PairTokens(np.zeros(0, np.uint16), marks_of(tokenizer))
+
+
+def test_a_tokenizer_without_a_tab_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no single token for a tab"):
+        marks_of(CharacterTokenizer.train(["ab\n"]))
+    with pytest.raises(ConfigError, match="no single token for a line end"):
+        marks_of(CharacterTokenizer.train(["ab\t"]))
+
+
+def test_a_padded_batch() -> None:
+    batch = pad([([5, 6, 7], [8]), ([5], [8, 9])], Marks(1, 2))
+    assert batch.source.tolist() == [[5, 6, 7], [5, 0, 0]]
+    assert batch.lengths.tolist() == [3, 1]
+    assert batch.tokens.tolist() == [[1, 8, 0], [1, 8, 9]]
+    assert batch.targets.tolist() == [[8, 2, IGNORED], [8, 9, 2]]
+    assert batch.counted == 5
+    assert {a.dtype for a in batch} == {np.dtype(np.int64)}
+
+
+@given(st.integers(1, 40), st.integers(0, 2**40), st.integers(0, 2**40))
+def test_a_batch_is_a_function_of_seed_and_step(rows: int, seed: int, step: int) -> None:
+    pairs = [([10 + i], [20 + i] * (i % 3)) for i in range(7)]
+    batch = pair_batch(pairs, step, seed, rows, Marks(1, 2))
+    again = pair_batch(pairs, step, seed, rows + 3, Marks(1, 2))
+    assert (batch.source == again.source[:rows]).all()  # the rows of a smaller one come first
+    for source, length, target in zip(batch.source, batch.lengths, batch.targets, strict=True):
+        i = source[0] - 10
+        assert length == 1 and target[: i % 3 + 1].tolist() == [20 + i] * (i % 3) + [2]
