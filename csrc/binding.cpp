@@ -13,6 +13,7 @@ void bind_decoder(nb::module_& m);
 void bind_elementwise(nb::module_& m);
 void bind_matmul(nb::module_& m);
 void bind_optimizer(nb::module_& m);
+void bind_recurrent(nb::module_& m);
 void bind_rows(nb::module_& m);
 void bind_tokenizer(nb::module_& m);
 void bind_tokens(nb::module_& m);
@@ -80,6 +81,7 @@ NB_MODULE(_native, m) {
     bind_elementwise(m);
     bind_matmul(m);
     bind_optimizer(m);
+    bind_recurrent(m);
     bind_rows(m);
     bind_tokenizer(m);
     bind_tokens(m);

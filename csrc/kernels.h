@@ -111,7 +111,27 @@
     KERNEL(pack_matrix, void(const Array& w, const Packed& to, uint8_t* memory)) \
     KERNEL(packed_linear, void(const Array& x, const Packed& w, bool many, const Array& y)) \
     /* decoder.cpp */ \
-    KERNEL(decode, void(const DecoderModel& model, const DecoderSequence* sequences, int64_t count))
+    KERNEL(decode, void(const DecoderModel& model, const DecoderSequence* sequences, int64_t count)) \
+    /* recurrent.cpp: pre, dpre (T, B, G C); w, dw (G C, C); hidden (T + 1, B, C), gates (T, B, 4 C), dy */ \
+    /* (T, B, C) of pre's dtype; h, h0, c0 and their gradients (B, C), cells (T + 1, B, C), b, db */ \
+    /* (3 C,) or b absent, dw: float32 */ \
+    KERNEL(rnn_forward, void(const Array& pre, const Array& w, const Array& h0, \
+                             const Array& hidden, const Array& h)) \
+    KERNEL(rnn_backward, void(const Array& dy, const Array& dh, const Array& w, \
+                              const Array& hidden, const Array& dpre, const Array& dw, \
+                              const Array& dh0)) \
+    KERNEL(gru_forward, void(const Array& pre, const Array& w, const Array& b, const Array& h0, \
+                             const Array& hidden, const Array& gates, const Array& h)) \
+    KERNEL(gru_backward, void(const Array& dy, const Array& dh, const Array& w, \
+                              const Array& hidden, const Array& gates, const Array& dpre, \
+                              const Array& dw, const Array& db, const Array& dh0)) \
+    KERNEL(lstm_forward, void(const Array& pre, const Array& w, const Array& h0, const Array& c0, \
+                              const Array& hidden, const Array& cells, const Array& gates, \
+                              const Array& h)) \
+    KERNEL(lstm_backward, void(const Array& dy, const Array& dh, const Array& dc, const Array& w, \
+                               const Array& hidden, const Array& cells, const Array& gates, \
+                               const Array& dpre, const Array& dw, const Array& dh0, \
+                               const Array& dc0))
 // clang-format on
 
 namespace weft {

@@ -27,7 +27,7 @@ def results(native: Any, twin: Twin, args: tuple[Any, ...]) -> list[bytes]:
 def test_same_bits(twin: Twin, dtype: np.dtype, native: Any) -> None:
     if not hasattr(native, twin.name):
         pytest.skip(f"{twin.name} has no native twin; kernels.active runs its definition")
-    length = 83 if twin.name.startswith("attention") else 1531
+    length = 83 if twin.name.startswith(("attention", "rnn", "gru", "lstm")) else 1531
     args = twin.inputs(Inputs(length, dtype, rows=60, offset=1))
     native.set_num_threads(1)
     alone = results(native, twin, args)

@@ -12,6 +12,7 @@ from typing import Any
 import bounds
 import numpy as np
 from inputs import Inputs, bfloat16, float32
+from recurrent_twins import RECURRENT
 from twin import Twin, gradient, more, more_first, more_second, moved, turned, unary
 
 from weft.kernels import reference
@@ -474,4 +475,5 @@ TWINS = [
     *DROPOUT,
     *ELEMENTWISE,
     *OPTIMIZERS,
+    *RECURRENT,
 ]

@@ -109,6 +109,7 @@ def cases(precision: str) -> Iterator[Case]:
     yield from _loss_cases(normal)
     yield from _parameter_cases(normal)
     yield from _packed_cases(normal)
+    yield from _recurrent_cases(normal)
 
 
 def _product_cases(normal: Callable[..., Array]) -> Iterator[Case]:
@@ -332,3 +333,25 @@ def _packed_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     for quantise in (active.quantize_int8, active.quantize_int4, active.quantize_rows):
         yield Case(quantise, lambda: (weights(),))
     yield Case(active.dequantize, quantised)
+
+
+def _recurrent_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    T, B, C = 64, 32, 256
+    for name, gates in (("rnn", 1), ("gru", 3), ("lstm", 4)):
+        size, flop = f"T {T}, B {B}, C {C}", 2.0 * T * B * gates * C * C
+        step, back = (getattr(active, f"{name}_{way}") for way in ("forward", "backward"))
+
+        def states(gates: int = gates) -> list[Array]:
+            return [normal(B, C, dtype=np.float32) for _ in range(2 if gates == 4 else 1)]
+
+        def forward(gates: int = gates, states: Any = states) -> Arguments:
+            w = normal(gates * C, C, dtype=np.float32) * np.float32(C**-0.5)
+            bias = [normal(3 * C, dtype=np.float32)] if gates == 3 else []
+            return normal(T, B, gates * C), w, *bias, *states()
+
+        def backward(step: Any = step, forward: Any = forward, states: Any = states) -> Arguments:
+            saved = step(*forward())[:-1]
+            return normal(T, B, C), *states(), forward()[1], *saved
+
+        yield Case(step, forward, flop, size)
+        yield Case(back, backward, 2 * flop, size)

@@ -53,6 +53,14 @@ from weft.kernels.reference.quantize import (
     quantize_int8,
     quantize_rows,
 )
+from weft.kernels.reference.recurrent import (
+    gru_backward,
+    gru_forward,
+    lstm_backward,
+    lstm_forward,
+    rnn_backward,
+    rnn_forward,
+)
 from weft.kernels.reference.rotary import rotary_backward, rotary_forward
 from weft.kernels.reference.softmax import (
     log_softmax_backward,
@@ -78,6 +86,8 @@ __all__ = [
     "embedding_forward",
     "gelu_backward",
     "gelu_forward",
+    "gru_backward",
+    "gru_forward",
     "layer_norm_backward",
     "layer_norm_forward",
     "linear_backward",
@@ -88,6 +98,8 @@ __all__ = [
     "linear_swiglu_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "lstm_backward",
+    "lstm_forward",
     "matmul",
     "mul",
     "pack_matrix",
@@ -101,6 +113,8 @@ __all__ = [
     "relu_forward",
     "rms_norm_backward",
     "rms_norm_forward",
+    "rnn_backward",
+    "rnn_forward",
     "rotary_backward",
     "rotary_forward",
     "scale_",
