@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from weft.cli.train import Train
-from weft.config import ModelConfig, TrainConfig, read_toml
+from weft.config import FAMILIES, TrainConfig, read_toml
 
 SMALL = ["--n-layer", 1, "--n-head", 2, "--n-embd", 16, "--block-size", 8, "--batch-size", 4]
 SMALL += ["--sample-tokens", 4, "--precision", "float32"]
@@ -26,9 +26,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_every_field_of_both_configurations_is_an_option():
+def test_every_field_of_all_configurations_is_an_option():
     options = {field.name for field in dataclasses.fields(Train)}
-    fields = {f.name for c in (ModelConfig, TrainConfig) for f in dataclasses.fields(c)}
+    configs = [*FAMILIES.values(), TrainConfig]
+    fields = {f.name for config in configs for f in dataclasses.fields(config)}
     assert fields <= options
     assert options - fields == {"resume", "overwrite", "json"}
 

@@ -46,7 +46,7 @@ class Digits:
 
 
 def loaded():
-    config = SimpleNamespace(block_size=T, vocab_size=V)
+    config = SimpleNamespace(block_size=T, context=T, vocab_size=V)
     return SimpleNamespace(model=Bigram(), tokenizer=Digits(), config=config, dtype=None)
 
 

@@ -65,7 +65,7 @@ class _Train:
 
 Train: Any = dataclasses.make_dataclass(
     "Train",
-    options_of(ModelConfig, leave_out=["vocab_size"]),
+    options_of(ModelConfig, leave_out=["vocab_size", "model"]),
     bases=(_Train,),
     frozen=True,
     namespace={"__doc__": _Train.__doc__},
@@ -178,6 +178,10 @@ def generate(options: Generate) -> None:
         raise ConfigError(f"--streams {options.streams}; bench; give 1 to {MOST_STREAMS}")
     use_threads(options.threads)
     loaded = load(options.model, precision=options.precision, cache=options.cache)
+    if not isinstance(loaded.config, ModelConfig):
+        raise ConfigError(
+            f"a model {loaded.config.model}, not a gpt; {loaded.path}; bench generate measures gpts"
+        )
     prompt, new = bench_generate.fit(
         options.prompt_tokens, options.max_tokens, loaded.config.block_size
     )

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft.cli.bench_train import peak
+from weft.config import ModelConfig
 from weft.formats.parameters import parameter_shapes
 from weft.formats.quantized import ALWAYS_INT8, BLOCK
 from weft.inference import LoadedModel
@@ -80,6 +81,7 @@ def weight_bytes(loaded: LoadedModel, a_step: bool = False) -> int:
     With `a_step` only what a step reads all of: no tables of which it takes a row for each token.
     """
     total = 0.0
+    assert isinstance(loaded.config, ModelConfig)
     for name, shape in parameter_shapes(loaded.config).items():
         looked_up = name == "position.weight" or (
             name == "embedding.weight" and not loaded.config.tie_embeddings

@@ -165,7 +165,7 @@ class _Show:
     def _end(self, i: int) -> None:
         if not self._options.json:
             output.result()
-        _notes(self._texts[i], self._loaded.config.block_size)
+        _notes(self._texts[i], self._loaded.config.context)
         if self._constrained and self._texts[i].finish_reason in ("length", "context"):
             output.note(
                 "weft: the text may not be whole: it was cut before the constraint ended it"

@@ -10,7 +10,8 @@ from weft.cli.machine import bytes_text
 from weft.cli.options import Json, positional
 
 if TYPE_CHECKING:
-    from weft.config import ModelConfig
+    from weft.config import AnyModelConfig, ModelConfig
+    from weft.inference import LoadedModel
 
 BYTES = {"float32": 4, "bfloat16": 2}
 ADAM_BYTES = 16  # weight, gradient and AdamW's two means, float32 each
@@ -32,11 +33,10 @@ class Info:
 
 def run(options: Info) -> None:
     from weft.config import to_dict
-    from weft.formats.parameters import parameter_shapes
     from weft.inference import load
 
     loaded = load(options.model, checkpoint=options.checkpoint)
-    shapes = parameter_shapes(loaded.config)
+    shapes = shapes_of(loaded)
     values = {
         "path": str(loaded.path),
         "step": loaded.step,
@@ -58,6 +58,16 @@ def run(options: Info) -> None:
     _print(values, shapes, loaded.config)
 
 
+def shapes_of(loaded: LoadedModel) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what a checkpoint of the model holds."""
+    from weft.config import ModelConfig
+    from weft.formats.parameters import parameter_shapes
+
+    if isinstance(loaded.config, ModelConfig):
+        return parameter_shapes(loaded.config)
+    return {name: tensor.shape for name, tensor in loaded.model.state_dict().items()}
+
+
 def describe_tokenizer(tokenizer: Any) -> dict[str, Any]:
     return {
         "kind": type(tokenizer).__name__,
@@ -73,15 +83,24 @@ def without_embeddings(shapes: dict[str, tuple[int, ...]]) -> int:
     return sum(_size(shape) for name, shape in shapes.items() if name not in tables)
 
 
-def memory_bytes(config: ModelConfig, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def memory_bytes(config: AnyModelConfig, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """Weights and a full cache at each precision; weights, gradients and AdamW in training."""
+    from weft.config import ModelConfig
+
     count = sum(map(_size, shapes.values()))
+    memory: dict[str, Any] = {
+        "weights": {name: count * size for name, size in BYTES.items()},
+        "training_state": count * ADAM_BYTES,
+    }
+    return memory | cache_bytes(config) if isinstance(config, ModelConfig) else memory
+
+
+def cache_bytes(config: ModelConfig) -> dict[str, Any]:
+    """Keys and values of a token, and of a full context."""
     per_token = 2 * config.n_layer * config.n_kv_head * config.head_dim
     return {
-        "weights": {name: count * size for name, size in BYTES.items()},
         "cache_per_token": {name: per_token * size for name, size in BYTES.items()},
         "cache_full": {name: per_token * size * config.block_size for name, size in BYTES.items()},
-        "training_state": count * ADAM_BYTES,
     }
 
 
@@ -92,9 +111,12 @@ def _size(shape: tuple[int, ...]) -> int:
     return size
 
 
-def _print(values: dict[str, Any], shapes: dict[str, tuple[int, ...]], config: ModelConfig) -> None:
+def _print(
+    values: dict[str, Any], shapes: dict[str, tuple[int, ...]], config: AnyModelConfig
+) -> None:
+    kind = getattr(config, "arch", config.model)
     loss = f", validation loss {values['val_loss']:.4f}" if values["val_loss"] else ""
-    output.result(f"{values['path']}: {config.arch}, step {values['step']:,}{loss}\n")
+    output.result(f"{values['path']}: {kind}, step {values['step']:,}{loss}\n")
     fields = [(name, str(value)) for name, value in values["config"].items()]
     tokenizer = values["tokenizer"]
     kind = f"{tokenizer['kind']}, {tokenizer['vocab_size']:,} tokens" if tokenizer else "none"
@@ -109,6 +131,8 @@ def _print(values: dict[str, Any], shapes: dict[str, tuple[int, ...]], config: M
 def _memory_rows(memory: dict[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("memory", *BYTES)]
     for label, key in (("weights", "weights"), ("cache, full context", "cache_full")):
+        if key not in memory:
+            continue
         rows.append((label, *(bytes_text(memory[key][name]) for name in BYTES)))
     rows.append(("training: weights, gradients, AdamW", bytes_text(memory["training_state"]), ""))
     return rows

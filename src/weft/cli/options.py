@@ -16,7 +16,7 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
@@ -127,17 +127,24 @@ def _is_positional(hint: Any) -> bool:
 
 
 def options_of(
-    config: Any, leave_out: Collection[str] = (), unset: bool = False
+    config: Any,
+    leave_out: Collection[str] = (),
+    unset: bool = False,
+    owners: Mapping[str, Sequence[str]] | None = None,
 ) -> list[tuple[str, Any, Any]]:
     """Fields for `dataclasses.make_dataclass`: those of `config`, each with its own docstring.
 
     With `unset` every default is None, "not given"; the help still shows the default of `config`.
+    `owners` says which families of models have an option, for the help.
     """
     hints, docs = typing.get_type_hints(config), field_docs(config)
     fields = []
     for field in dataclasses.fields(config):
         if field.name not in leave_out:
-            kind = _option_type(hints[field.name], field.default, docs.get(field.name, ""), unset)
+            doc = docs.get(field.name, "")
+            if owners and len(owners[field.name]) < len(owners["model"]):
+                doc += f" Of {', '.join(owners[field.name])}."
+            kind = _option_type(hints[field.name], field.default, doc, unset)
             default = None if unset else field.default
             fields.append((field.name, kind, dataclasses.field(default=default)))
     return fields

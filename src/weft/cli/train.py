@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from weft.cli import output
 from weft.cli.options import Json, flag, off, options_of, positional, values_of
-from weft.config import ModelConfig, TrainConfig
+from weft.config import FAMILIES, Family, TrainConfig
 from weft.errors import ConfigError
 
 
@@ -34,14 +34,30 @@ class _Train:
     """Go on with the run in --out, or named as DATA; give only what is to change."""
     overwrite: Annotated[bool, *flag()] = False
     """Remove the run that is in --out first."""
+    model: Annotated[Family | None, off("{" + ",".join(FAMILIES) + "}")] = None
+    """Family of the model: gpt unless it is given."""
     json: Json = False
+
+
+def _model_options() -> list[tuple[str, Any, Any]]:
+    """Options of all families, each once; the help of one says which families have it."""
+    owners: dict[str, list[str]] = {}
+    for family, config in FAMILIES.items():
+        for field in dataclasses.fields(config):
+            owners.setdefault(field.name, []).append(family)
+    options: dict[str, tuple[str, Any, Any]] = {}
+    for config in dict.fromkeys(FAMILIES.values()):
+        done = ["vocab_size", "model", *options]
+        for option in options_of(config, leave_out=done, unset=True, owners=owners):
+            options[option[0]] = option
+    return list(options.values())
 
 
 Train: Any = dataclasses.make_dataclass(
     "Train",
     [
         *options_of(TrainConfig, leave_out=["data", "out"], unset=True),
-        *options_of(ModelConfig, leave_out=["vocab_size"], unset=True),
+        *_model_options(),
     ],
     bases=(_Train,),
     frozen=True,
@@ -55,7 +71,9 @@ def run(options: Any) -> None:
     data, out = _places(options)
     if options.overwrite:
         remove_run(Path(out))
-    values = {**values_of(options, ModelConfig), **values_of(options, TrainConfig)}
+    values = {"model": options.model} if options.model else {}
+    for config in dict.fromkeys([*FAMILIES.values(), TrainConfig]):
+        values |= values_of(options, config)
     values = {name: v for name, v in values.items() if name not in ("data", "out")}
     with _hint_at_resuming(out):
         result = train(data or None, out=out, resume=options.resume, **values)

@@ -10,7 +10,7 @@ from typing import Any
 from weft.checkpoint import durable, tensors
 from weft.checkpoint.folder import STEP_NAME
 from weft.checkpoint.load import FORMAT, MANIFEST
-from weft.config import ModelConfig, to_dict
+from weft.config import AnyModelConfig, to_dict
 from weft.errors import ConfigError
 from weft.formats.hugging_face_write import TYPES, converted, dtype_of
 from weft.formats.model_files import Array
@@ -20,7 +20,7 @@ from weft.formats.quantized import Quantization, quantize_weights
 
 def write_checkpoint(
     path: str | Path,
-    config: ModelConfig,
+    config: AnyModelConfig,
     weights: Mapping[str, Array],
     tokenizer: Any,
     *,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from weft.config import ModelConfig
+from weft.config import AnyModelConfig, ModelConfig
 from weft.errors import ConfigError
 from weft.formats.model_files import Array
 from weft.formats.parameters import require
@@ -62,24 +62,22 @@ class Target:
 
 
 def write_model(
-    target: Target, config: ModelConfig, weights: Mapping[str, Array], tokenizer: Any
+    target: Target, config: AnyModelConfig, weights: Mapping[str, Array], tokenizer: Any
 ) -> tuple[str, ...]:
     """Write the model, and return notes for the user. Errors: as the writers, all `WeftError`s."""
     path, overwrite = target.path, target.overwrite
-    if target.format != "weft":
-        require(config, f"--to {target.format}", activation="gelu")
+    if target.format == "weft":
+        return _write_weft(target, config, weights, tokenizer)
+    if not isinstance(config, ModelConfig):
+        raise ConfigError(
+            f"no other program has a model {config.model} of ours; {path}; convert it --to weft"
+        )
+    require(config, f"--to {target.format}", activation="gelu")
     if target.format == "hf":
         from weft.formats.hugging_face_write import write_hugging_face
 
         kind: Any = target.type
         return write_hugging_face(path, config, weights, tokenizer, type=kind, overwrite=overwrite)
-    if target.format == "weft":
-        from weft.formats.checkpoint_write import write_checkpoint
-
-        return write_checkpoint(
-            path, config, weights, tokenizer,
-            type=target.type, quantize=target.quantize, overwrite=overwrite,
-        )  # fmt: skip
     if target.format == "gguf":
         from weft.formats.gguf_write import write_gguf
 
@@ -88,6 +86,27 @@ def write_model(
         precision: Any = target.precision or "f32"
         return write_gguf(path, config, weights, tokenizer, type=precision)
     return _write_nanogpt(path, config, weights, tokenizer, overwrite)
+
+
+def _write_weft(
+    target: Target, config: AnyModelConfig, weights: Mapping[str, Array], tokenizer: Any
+) -> tuple[str, ...]:
+    from weft.formats.checkpoint_write import write_checkpoint
+
+    if target.quantize and not isinstance(config, ModelConfig):
+        raise ConfigError(
+            f"{target.quantize} is for a gpt, not for a model {config.model}; {target.path}; "
+            "leave --quantize out"
+        )
+    return write_checkpoint(
+        target.path,
+        config,
+        weights,
+        tokenizer,
+        type=target.type,
+        quantize=target.quantize,
+        overwrite=target.overwrite,
+    )
 
 
 def _write_nanogpt(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.config import Gelu
+from weft.config import Gelu, ModelConfig
 from weft.inference.generation import LoadedModel
 from weft.inference.loading import build
 from weft.inference.tokens import forward
@@ -61,18 +61,21 @@ def compare(source: LoadedModel, other: LoadedModel, precision: str | None = Non
     """
     V, T = source.config.vocab_size, source.config.block_size
     ids = Generator(0).integers(0, V, (1, min(T, PROMPT_TOKENS)))
-    expected, found = (_logits(loaded, ids, other.config.gelu) for loaded in (source, other))
+    gelu = other.config.gelu if isinstance(other.config, ModelConfig) else None
+    expected, found = (_logits(loaded, ids, gelu) for loaded in (source, other))
     difference = math.inf
     if found.shape == expected.shape and np.isfinite(found).all():
         deviation = float(expected.std()) or 1.0
         difference = float(np.sqrt(np.mean((found - expected) ** 2))) / deviation
-    depth = math.sqrt(4 * source.config.n_layer + 2)
+    depth = math.sqrt(4 * getattr(source.config, "n_layer", 1) + 2)
     tolerance = min(LIMIT, 2 * ROUNDING[precision] * depth)
     return Comparison(difference, tolerance, ids.shape[1], _same_ids(source, other, ids[0]))
 
 
-def _logits(loaded: LoadedModel, ids: NDArray[Any], gelu: Gelu) -> NDArray[np.float64]:
-    model = build(replace(loaded.config, gelu=gelu), loaded.weights)
+def _logits(loaded: LoadedModel, ids: NDArray[Any], gelu: Gelu | None) -> NDArray[np.float64]:
+    model = loaded.model
+    if isinstance(loaded.config, ModelConfig) and gelu is not None:
+        model = build(replace(loaded.config, gelu=gelu), loaded.weights)
     return forward(model, ids % loaded.config.vocab_size, None, None).astype(np.float64)
 
 

@@ -1,7 +1,8 @@
 """Loss, perplexity and bits per byte of a model on a text that may be larger than memory.
 
 The default reads the text once in windows of the context's length that do not overlap, as nanoGPT's
-loss does, so the first tokens of a window are predicted from little. A `stride` smaller than the
+loss does, so the first tokens of a window are predicted from little. A model whose state has no end
+(an LSTM, an n-gram) reads the text as one piece instead. A `stride` smaller than the
 window gives every token at least window - stride tokens of context, for window/stride the work; it
 is the sliding window of transformers' page on perplexity, whose windows of n ids predict n - 1.
 """
@@ -21,6 +22,7 @@ from weft.inference.tokens import forward
 from weft.kernels import active
 
 IGNORED = -100
+STRETCH = 2048  # tokens of a text that is read as one piece, at a time
 TOKENS_PER_BATCH = 8192  # enough rows for the matrix kernels; the logits are (8192, V)
 
 
@@ -58,15 +60,22 @@ def evaluate_arrays(
 ) -> Score:
     """Score ids that come in arrays of any length."""
     T, V = loaded.config.block_size, loaded.config.vocab_size
+    endless = loaded.config.context > T
+    if endless and stride is not None:
+        raise ConfigError(
+            f"a model {loaded.config.model} reads the text as one piece; eval; leave --stride out"
+        )
+    T = STRETCH if endless else T
     stride = T if stride is None else stride
     if not 1 <= stride <= T:
         raise ConfigError(f"stride = {stride}; eval; give 1 to the context's length, {T}")
     lengths = byte_lengths(loaded.tokenizer)
     nats, tokens, size = 0.0, 0, 0
     batch = max(1, min(TOKENS_PER_BATCH // T, 2**26 // (T * V)))
+    batch, state = (1, loaded.model.start(1)) if endless else (batch, None)
     loaded.model.eval()
     for x, y in _batches(_windows(arrays, T, stride), batch):
-        nats += _loss_sum(forward(loaded.model, x, None, loaded.dtype), y)
+        nats += _loss_sum(forward(loaded.model, x, state, loaded.dtype), y)
         scored = y[y != IGNORED]
         tokens += len(scored)
         size += int(lengths[scored].sum())

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from numpy.typing import NDArray
 
-from weft.config import ModelConfig
+from weft.config import AnyModelConfig, ModelConfig
 from weft.errors import ConfigError
 from weft.inference.batch import Batch
 from weft.inference.beam import BeamSearch
@@ -53,7 +53,7 @@ class LoadedModel:
         self,
         model: Any,
         tokenizer: Any,
-        config: ModelConfig,
+        config: AnyModelConfig,
         path: Path,
         step: int = 0,
         dtype: Any = None,
@@ -76,7 +76,7 @@ class LoadedModel:
 
     @property
     def model(self) -> Any:
-        """The `GPT` in evaluation mode, with weights of its own."""
+        """The model in evaluation mode, with weights of its own."""
         if self._model is None and self._build is not None:
             self._model = self._build()
         return self._model
@@ -143,7 +143,7 @@ class LoadedModel:
         return constrain(self._vocabulary, **kind)
 
     def _make_decoder(self) -> Decoder:
-        if not PackedDecoder.runs():
+        if not (isinstance(self.config, ModelConfig) and PackedDecoder.runs()):
             return Decoder(self.model, self.dtype, self.cache)
         weights = self.weights
         return PackedDecoder(
@@ -235,12 +235,17 @@ class LoadedModel:
     def _source(self, prompt: list[int], text: TextOptions, sampling: Sampling) -> Tokens:
         """Where the ids come from, in the way that the options ask for."""
         common: dict[str, Any] = {
-            "block_size": self.config.block_size,
+            "block_size": self.config.context,
             "max_tokens": text.max_tokens,
             "sampling": sampling,
             "end": self.tokenizer.end_of_text,
             "constraint": self._constraint(text),
         }
+        if text.search not in (None, "beams") and self.config.context > self.config.block_size:
+            raise ConfigError(
+                f"a model {self.config.model} cannot take tokens back, as "
+                f"{text.search.replace('_', '-')} has to; generate; leave it out"
+            )
         if text.search == "beams":
             return BeamSearch(
                 self.decoder,
@@ -273,7 +278,7 @@ class LoadedModel:
         check_vocabularies(text.draft, self)
         return Draft(
             text.draft.decoder,
-            block_size=text.draft.config.block_size,
+            block_size=text.draft.config.context,
             sampling=sampling,
             generator=generator,
             prompt_length=prompt_length,
@@ -282,10 +287,15 @@ class LoadedModel:
     def _read_but_the_last(self, prompt: list[int], text: TextOptions) -> KeyValueCache:
         """A sequence that has read all of the prompt but its last token, by way of the file."""
         assert text.prompt_cache is not None
+        if not isinstance(self.config, ModelConfig):
+            raise ConfigError(
+                f"a model {self.config.model} keeps no keys and values; generate; "
+                "leave --prompt-cache out"
+            )
         if self._fingerprint is None:
             self._fingerprint = fingerprint(self.config, self.weights)
         maker = Maker(self._fingerprint, self.precision)
-        length = min(self.config.block_size, len(prompt) + text.max_tokens - 1)
+        length = min(self.config.context, len(prompt) + text.max_tokens - 1)
         sequence = self.decoder.start(length)
         start_after(text.prompt_cache, prompt, self.decoder, sequence, maker, self.config)
         return sequence
@@ -298,7 +308,7 @@ class LoadedModel:
         return ids or [start_token(self.tokenizer)]
 
     def _fit(self, ids: list[int], max_tokens: int, truncate: str | None) -> list[int]:
-        T = self.config.block_size
+        T = self.config.context
         if len(ids) <= T:
             return ids
         if truncate != "left":

@@ -56,7 +56,7 @@ def likelihoods(
     A context that is too long loses its start. Raises `ConfigError` for an empty context, and for a
     continuation that is longer than the model's context.
     """
-    T = loaded.config.block_size
+    T = loaded.config.context
     found = {i: Likelihood(0.0, 0, True) for i in range(len(pairs))}
     groups: dict[Ids, _Group] = {}
     for i, (before, after) in enumerate(pairs):

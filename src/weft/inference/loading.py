@@ -24,7 +24,7 @@ from weft.checkpoint import (
     latest_checkpoint,
     load_checkpoint,
 )
-from weft.config import ModelConfig, from_dict
+from weft.config import AnyModelConfig, ModelConfig, model_from_dict
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
 from weft.formats import Weights, looks_foreign, read_model
 from weft.formats.parameters import parameter_shapes
@@ -37,7 +37,7 @@ from weft.formats.quantized import (
 )
 from weft.inference.generation import LoadedModel
 from weft.inference.packing import InferencePrecision
-from weft.models import GPT, CachePrecision
+from weft.models import GPT, CachePrecision, skeleton
 from weft.nn import init
 from weft.tokenizers import tokenizer_from_json
 
@@ -81,6 +81,8 @@ def load(
             f"the tokenizer has {tokenizer.vocab_size} tokens, the model {config.vocab_size}; "
             f"{found.path}; take another checkpoint"
         )
+    if not isinstance(config, ModelConfig):
+        return _load_family(config, found, tokenizer, precision, cache)
     weights, chosen = _in_precision(_fitting(config, found), precision)
     return LoadedModel(
         None,
@@ -95,6 +97,55 @@ def load(
         weights=weights,
         build=lambda: build(config, weights, chosen),
     )
+
+
+def _load_family(
+    config: AnyModelConfig,
+    found: Checkpoint,
+    tokenizer: Any,
+    precision: Precision,
+    cache: CachePrecision | None,
+) -> LoadedModel:
+    """A model that is not a gpt, in float32 or bfloat16; it reads as its definition does."""
+    chosen: InferencePrecision = "float32" if precision == "auto" else precision
+    if chosen in ("int8", "int4"):
+        raise ConfigError(
+            f"{chosen} is for a gpt, not for a model {config.model}; {found.path}; "
+            "take float32 or bfloat16"
+        )
+    if cache is not None:
+        raise ConfigError(
+            f"a model {config.model} keeps no keys and values; {found.path}; leave --cache out"
+        )
+    dtype = "bfloat16" if chosen == "bfloat16" else None
+    model = build_family(config, found)
+    return LoadedModel(
+        model, tokenizer, config, found.path, found.step, dtype, found.state, precision=chosen
+    )
+
+
+def build_family(config: AnyModelConfig, found: Checkpoint) -> Any:
+    """The model of a checkpoint, in evaluation mode. Raises `CheckpointError` if they do not fit.
+
+    Layers without arrays for them are refused before they are made.
+    """
+    layers = getattr(config, "n_layer", 0)
+    if layers > len(found.model):
+        raise _unfit(f"{layers} layers, but {len(found.model)} arrays", found)
+    try:
+        model = skeleton(config)
+        model.load_state_dict(found.model)
+    except MemoryError:
+        raise _unfit("its sizes are more than memory can hold", found) from None
+    except (RuntimeError, ValueError) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        raise _unfit(" ".join(lines[1:] or lines)[:300], found) from error
+    for name, array in found.model.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise CheckpointError(
+                f"a weight is NaN or infinite: {name}; {found.path}; take another checkpoint"
+            )
+    return model.eval()
 
 
 def _in_precision(weights: Weights, precision: Precision) -> tuple[Weights, InferencePrecision]:
@@ -143,11 +194,11 @@ def is_ours(path: Path) -> bool:
     return path.is_dir() and not looks_foreign(path)
 
 
-def model_config(found: Checkpoint) -> ModelConfig:
+def model_config(found: Checkpoint) -> AnyModelConfig:
     """The configuration in config.json. Raises `CheckpointError` if it cannot be one."""
     values = {key: value for key, value in found.config.items() if key != "format"}
     try:
-        return from_dict(ModelConfig, values, where=str(found.path / "config.json"))
+        return model_from_dict(values, where=str(found.path / "config.json"))
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
 

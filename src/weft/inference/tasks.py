@@ -208,7 +208,7 @@ def _encoded(loaded: Any, question: Question, prompt: str, following: str) -> An
         before, after = encode_pair(loaded.tokenizer, prompt, following)
     except DataError as error:
         raise DataError(f"line {question.line}: {error}") from None
-    T = loaded.config.block_size
+    T = loaded.config.context
     if len(before) + len(after) > T + 1:
         raise ConfigError(
             f"line {question.line} with its examples has {len(before) + len(after)} tokens, and "

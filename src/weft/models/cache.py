@@ -42,6 +42,11 @@ class KeyValueCache:
         self.position = 0
 
     @property
+    def full(self) -> bool:
+        """Whether no further token fits."""
+        return self.position >= self.length
+
+    @property
     def nbytes(self) -> int:
         """Bytes of its arrays."""
         arrays = (self.keys, self.values, self.key_scales, self.value_scales)

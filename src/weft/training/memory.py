@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weft.config import ModelConfig, TrainConfig
+from weft.config import AnyModelConfig, ModelConfig, TrainConfig
 from weft.errors import WeftError
+from weft.models import skeleton
 
 FLOAT = 4  # bytes of weights, gradients, optimiser state and the residual stream
 BASE = 150_000_000  # Python, NumPy and the kernels' buffers
 GIB = 1 << 30
+SIZES = ("block_size", "n_embd", "n_layer")  # of a model, to make it smaller by
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,10 @@ class MemoryEstimate:
         return self.weights + self.gradients + self.optimizer + self.activations + BASE
 
 
-def count_parameters(config: ModelConfig) -> int:
-    """Number of weights, without building the model."""
+def count_parameters(config: AnyModelConfig) -> int:
+    """Number of weights, without memory for them."""
+    if not isinstance(config, ModelConfig):
+        return sum(array.numel() for array in skeleton(config).parameters())
     C, L, V, D = config.n_embd, config.n_layer, config.vocab_size, config.head_dim
     qkv = (config.n_head + 2 * config.n_kv_head) * D
     matrices = 3 if config.arch != "gpt2" else 2
@@ -53,7 +57,7 @@ def count_parameters(config: ModelConfig) -> int:
     return L * block + norm + embeddings + positions
 
 
-def estimate(model: ModelConfig, train: TrainConfig) -> MemoryEstimate:
+def estimate(model: AnyModelConfig, train: TrainConfig) -> MemoryEstimate:
     """Memory of training `model` as `train` says."""
     weights = FLOAT * count_parameters(model)
     moments = 1 if train.optimizer == "muon" else 2
@@ -66,8 +70,10 @@ def estimate(model: ModelConfig, train: TrainConfig) -> MemoryEstimate:
     )
 
 
-def _bytes_per_token(model: ModelConfig, train: TrainConfig) -> int:
+def _bytes_per_token(model: AnyModelConfig, train: TrainConfig) -> int:
     """What the tape keeps of one token, and the largest gradients that live beside it."""
+    if not isinstance(model, ModelConfig):
+        return FLOAT * (_layer_outputs(model) + 2 * model.vocab_size)
     narrow = 2 if train.precision == "bfloat16" else FLOAT
     C, V = model.n_embd, model.vocab_size
     heads = (2 * model.n_head + 2 * model.n_kv_head) * model.head_dim  # q, k, v and the output
@@ -79,6 +85,15 @@ def _bytes_per_token(model: ModelConfig, train: TrainConfig) -> int:
     if train.checkpoint_gradients:  # the inputs of all blocks, and the inside of one
         blocks = model.n_layer * C * FLOAT + block
     return blocks + logits + 8 * C * FLOAT
+
+
+def _layer_outputs(model: AnyModelConfig) -> int:
+    """Numbers that the layers of any model keep of one token, from the sizes of its matrices.
+
+    Each keeps what goes in and what comes out; a non-linearity as much again.
+    """
+    matrices = [p for _, p in skeleton(model).named_parameters() if p.ndim == 2]
+    return sum(p.shape[1] + 2 * p.shape[0] for p in matrices if p.shape[0] < 4 * model.vocab_size)
 
 
 def most_resident() -> int:
@@ -125,62 +140,72 @@ def _read_limit(path: Path) -> int | None:
         return None
 
 
-def check_memory(model: ModelConfig, train: TrainConfig, limit: int | None = None) -> None:
+def check_memory(model: AnyModelConfig, train: TrainConfig, limit: int | None = None) -> None:
     """Raise `WeftError` with the estimate and two knobs when the run cannot fit in `limit`."""
     limit = memory_limit() if limit is None else limit
-    need = estimate(model, train)
+    try:
+        need = estimate(model, train)
+    except MemoryError:
+        raise WeftError(
+            f"the weights alone are more than this machine can hold; {_sizes(model)}; "
+            "make the model smaller"
+        ) from None
     if _fits(model, train, limit):
         return
     raise WeftError(
         f"training needs about {_size(need.total)} ({count_parameters(model):,} weights with "
         f"gradients and optimizer {_size(need.total - need.activations)}, activations "
         f"{_size(need.activations)}), this machine has {_size(limit)}; "
-        f"batch_size {train.batch_size}, block_size {model.block_size}, n_layer {model.n_layer}, "
-        f"n_embd {model.n_embd}; {_knobs(model, train, limit)}"
+        f"batch_size {train.batch_size}, {_sizes(model)}; {_knobs(model, train, limit)}"
     )
 
 
-def _knobs(model: ModelConfig, train: TrainConfig, limit: int) -> str:
+def _sizes(model: AnyModelConfig) -> str:
+    return ", ".join(f"{name} {getattr(model, name)}" for name in SIZES if hasattr(model, name))
+
+
+def _knobs(model: AnyModelConfig, train: TrainConfig, limit: int) -> str:
     """Two ways to make the run fit: options halved by themselves, or else together."""
     ways = []
     rows = _halved_batch(model, train, limit)
     if rows:
         accumulate = -(-train.batch_size * train.accumulate // rows)
         ways.append(f"--batch-size {rows} --accumulate {accumulate}")
-    for name in ("block_size", "n_embd", "n_layer"):
+    for name in SIZES:
         if value := _halved(model, train, limit, name):
             ways.append(f"--{name.replace('_', '-')} {value}")
     single = dataclasses.replace(train, batch_size=1)
     if len(ways) < 2 and (value := _halved(model, single, limit, "block_size")):
         ways.append(f"--batch-size 1 --block-size {value}")
-    while len(ways) < 2 and model.n_layer > 1:
+    while len(ways) < 2 and isinstance(model, ModelConfig) and model.n_layer > 1:
         model = dataclasses.replace(model, n_layer=model.n_layer // 2)
         if value := _halved(model, train, limit, "n_embd"):
             ways.append(f"--n-layer {model.n_layer} --n-embd {value}")
     return f"try {', or '.join(ways[:2])}" if ways else "try the defaults, and grow from there"
 
 
-def _halved_batch(model: ModelConfig, train: TrainConfig, limit: int) -> int | None:
+def _halved_batch(model: AnyModelConfig, train: TrainConfig, limit: int) -> int | None:
     rows = train.batch_size // 2
     while rows and not _fits(model, dataclasses.replace(train, batch_size=rows), limit):
         rows //= 2
     return rows or None
 
 
-def _halved(model: ModelConfig, train: TrainConfig, limit: int, name: str) -> int | None:
+def _halved(model: AnyModelConfig, train: TrainConfig, limit: int, name: str) -> int | None:
     """The value of one size of the model, halved until the run fits; None if it never does."""
-    unit = 2 * model.n_head if name == "n_embd" else 1  # heads of an even size
-    value = getattr(model, name)
+    unit = 2 * getattr(model, "n_head", 1) if name == "n_embd" else 1  # heads of an even size
+    value = getattr(model, name, 0)
+    derived = ("intermediate_size", "head_dim") if isinstance(model, ModelConfig) else ()
     while value // 2 >= unit:
         value = value // 2 // unit * unit
-        derived: dict[str, Any] = {"intermediate_size": None, "head_dim": None}
-        changed = dataclasses.replace(model, **{**derived, name: value})
+        changes: dict[str, Any] = {**dict.fromkeys(derived), name: value}
+        changed = dataclasses.replace(model, **changes)
         if _fits(changed, train, limit):
             return int(value)
     return None
 
 
-def _fits(model: ModelConfig, train: TrainConfig, limit: int) -> bool:
+def _fits(model: AnyModelConfig, train: TrainConfig, limit: int) -> bool:
     return estimate(model, train).total <= limit
 
 

@@ -12,12 +12,17 @@ from typing import Any
 
 from weft.checkpoint.optimizer_state import flatten, unflatten
 from weft.checkpoint.tensors import Array
-from weft.config import TrainConfig
+from weft.config import AnyModelConfig, NGramConfig, TrainConfig
 from weft.errors import CheckpointError
 from weft.optim import AdamW, Muon
 from weft.schedule import learning_rate
 
 Named = list[tuple[str, Any]]
+
+
+def width(config: AnyModelConfig) -> int | None:
+    """The width that the default learning rate goes by; None where nothing is learnt by steps."""
+    return None if isinstance(config, NGramConfig) else config.n_embd
 
 
 def default_learning_rate(n_embd: int) -> float:

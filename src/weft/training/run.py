@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from weft.checkpoint import RunFolder
-from weft.config import ModelConfig, TrainConfig, from_dict, unknown_key_message
+from weft.config import FAMILIES, ModelConfig, TrainConfig, from_dict, unknown_key_message
 from weft.errors import ConfigError
 from weft.kernels import active
 from weft.random import default_generator
@@ -22,7 +22,14 @@ from weft.training.session import Session, begin, take_up
 from weft.training.signals import StopRequest
 
 DEFAULT_STEPS = 2000
-MODEL_OPTIONS = [f.name for f in dataclasses.fields(ModelConfig) if f.name != "vocab_size"]
+MODEL_OPTIONS = list(
+    dict.fromkeys(
+        field.name
+        for family in FAMILIES.values()
+        for field in dataclasses.fields(family)
+        if field.name != "vocab_size"
+    )
+)
 TRAIN_OPTIONS = [f.name for f in dataclasses.fields(TrainConfig)]
 
 
@@ -36,8 +43,9 @@ def train(
 ) -> TrainResult:
     """Train a model on `data` into the run folder `out`, or go on with the run that is there.
 
-    `options` are the fields of `TrainConfig` and of `ModelConfig`; `vocab_size` is the one of a
-    bpe tokenizer. With `resume`, only what is to change has to be given: length, learning rate
+    `options` are the fields of `TrainConfig` and of the configuration of `model`, the family
+    ("gpt" unless it is given; see `weft.config.FAMILIES`); `vocab_size` is the one of a bpe
+    tokenizer. With `resume`, only what is to change has to be given: length, learning rate
     and batch may, the model and the data may not; a folder without a run begins one.
     `progress` shows the run (default: on stderr; `Progress()` is silent).
 
@@ -115,9 +123,10 @@ def _announce(session: Session) -> None:
     config, model = session.config, session.model_config
     count = sum(p.numel() for p in session.model.parameters())
     tokens = config.batch_size * config.accumulate * model.block_size
+    kind = model.arch if isinstance(model, ModelConfig) else model.model
     begin = f"going on after step {session.step}" if session.step else "new run"
     session.progress.message(
-        f"{begin} in {session.run.path}: {model.arch}, {count:,} weights, {tokens:,} tokens/step, "
+        f"{begin} in {session.run.path}: {kind}, {count:,} weights, {tokens:,} tokens/step, "
         f"{len(session.dataset.train):,} training tokens, {config.precision}"
     )
 

@@ -27,7 +27,7 @@ def sample_text(
     model.eval()
     with no_grad(), computing_in(dtype):
         while len(ids) <= length:
-            if state is None or state.position == block_size:
+            if state is None or state.full:
                 state, new = model.start(1), ids[-max(1, block_size // 2) :]
             else:
                 new = ids[-1:]

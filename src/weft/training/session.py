@@ -10,14 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft.checkpoint import Checkpoint, RunFolder, latest_checkpoint
-from weft.config import ModelConfig, TrainConfig, from_dict, read_toml, to_dict, write_toml
+from weft.config import (
+    AnyModelConfig,
+    TrainConfig,
+    from_dict,
+    model_from_dict,
+    read_toml,
+    to_dict,
+    write_toml,
+)
 from weft.data import Dataset, check_long_enough
 from weft.errors import CheckpointError, ConfigError
-from weft.models import GPT
+from weft.models import build
 from weft.random import Generator
 from weft.training import precision
 from weft.training.memory import check_memory
-from weft.training.optimization import Optimization, default_learning_rate
+from weft.training.optimization import Optimization, default_learning_rate, width
 from weft.training.preparation import Source, check_same_data, fingerprint, reopen
 from weft.training.progress import Progress
 
@@ -31,7 +39,7 @@ class Session:
 
     run: RunFolder
     config: TrainConfig
-    model_config: ModelConfig
+    model_config: AnyModelConfig
     tokenizer: Any
     dataset: Dataset
     model: Any
@@ -78,12 +86,12 @@ def begin(
     source = Source(config)
     tokenizer = source.tokenizer()
     options = {**model_options, "vocab_size": tokenizer.vocab_size}
-    model_config = from_dict(ModelConfig, options, "model")
-    config = resolve(config, model_config.n_embd)
+    model_config = model_from_dict(options)
+    config = resolve(config, width(model_config))
     check_memory(model_config, config)
     dataset = source.dataset(tokenizer, run, progress)
     check_long_enough(dataset, model_config.block_size)
-    model = GPT(model_config, Generator(config.seed))
+    model = build(model_config, Generator(config.seed))
     optimization = Optimization(model, config)
     return Session(run, config, model_config, tokenizer, dataset, model, optimization, progress)
 
@@ -97,16 +105,16 @@ def take_up(
     """The run in its folder, from its last good checkpoint, or from step 0 if it has none."""
     stored = read_toml(run.config_path)
     before = from_dict(TrainConfig, stored.get("train", {}), f"{run.config_path} [train]")
-    model_config = from_dict(ModelConfig, stored.get("model", {}), f"{run.config_path} [model]")
+    model_config = model_from_dict(stored.get("model", {}), f"{run.config_path} [model]")
     _refuse_changes(model_options, to_dict(model_config), "the model", run)
     config = _changed(before, changes, run)
     checkpoint = latest_checkpoint(run)
     if checkpoint is not None:
-        _refuse_changes(to_dict(model_config), checkpoint.config, "the model", run)
+        _refuse_changes(to_dict(model_config), _stored_model(checkpoint), "the model", run)
     check_memory(model_config, config)
     tokenizer, dataset = reopen(config, run)
     check_long_enough(dataset, model_config.block_size)
-    model = GPT(model_config, Generator(config.seed))
+    model = build(model_config, Generator(config.seed))
     session = Session(
         run, config, model_config, tokenizer, dataset, model, Optimization(model, config), progress
     )
@@ -116,6 +124,12 @@ def take_up(
     _check_length(session)
     _note_changes(session, before)
     return session
+
+
+def _stored_model(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The model's options in a checkpoint, with those that its version did not write yet."""
+    values = {name: value for name, value in checkpoint.config.items() if name != "format"}
+    return to_dict(model_from_dict(values, str(checkpoint.path / "config.json")))
 
 
 def _check_length(session: Session) -> None:
