@@ -20,7 +20,8 @@ ROWS = [
     {"training", "inference"},
     {"finetuning", "serving"},
     {"alignment", "torch_engine"},
-    {"cli", "lessons"},
+    {"lessons"},  # `weft lessons` shows them, so the command line is above
+    {"cli"},
 ]
 ROW = {name: row for row, names in enumerate(ROWS) for name in names}
 # Row 0 is flat, but its own foundation comes first: errors, then random and config.

@@ -31,6 +31,8 @@ def test_a_wheel_without_a_compiler(tmp_path):
     (wheel,) = tmp_path.glob("weft-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "weft/py.typed" in names
+    lessons = {f"weft/lessons/{p.name}" for p in (ROOT / "src/weft/lessons").glob("*.py")}
+    assert "weft/lessons/l04_xor.py" in lessons and lessons <= set(names)
     assert not [n for n in names if n.endswith(".so")], names
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     # -S: without site's .pth files, so that the working tree is not found instead

@@ -68,6 +68,12 @@ VERBS = {
         "weft bench train --n-layer 6",
         ("train", "generate", "kernels", "tokenizer"),
     ),
+    "lessons": Verb(
+        "lessons",
+        "lessons [NUMBER]",
+        "the lessons, runnable: from counting words to a GPT",
+        "weft lessons 4",
+    ),
     "doctor": Verb(
         "doctor",
         "doctor [RUN]",
