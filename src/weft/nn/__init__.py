@@ -16,14 +16,20 @@ from weft.nn.loss import CrossEntropyLoss, MSELoss
 from weft.nn.module import Module
 from weft.nn.normalization import LayerNorm, RMSNorm
 from weft.nn.parameter import Parameter
+from weft.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "Identity",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "MSELoss",
@@ -32,6 +38,7 @@ __all__ = [
     "ModuleList",
     "Parameter",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "SiLU",
