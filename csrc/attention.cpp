@@ -11,21 +11,10 @@ constexpr int64_t ROWS = 256; // queries (of all heads of a group) that share on
 constexpr int64_t KEYS = 128; // keys of a tile
 constexpr int64_t FEW = 4;    // so few queries are computed one by one, without packing
 
-struct Forward {
-    Heads q, k, v, y;
-    float scale;
-    bool causal;
+struct Forward : Scene {
+    Heads v, y;
     Dropout dropout;
     float* lse;
-
-    int64_t group() const { return q.heads() / k.heads(); }
-    int64_t seen(int64_t i) const { return causal ? i + 1 + k.times() - q.times() : k.times(); }
-    uint64_t row(int64_t b, int64_t h, int64_t i) const {
-        return uint64_t((b * q.heads() + h) * q.times() + i);
-    }
-    uint64_t element(int64_t b, int64_t h, int64_t i, int64_t j) const {
-        return row(b, h, i) * uint64_t(k.times()) + uint64_t(j);
-    }
 };
 
 // ---- many queries
@@ -51,7 +40,7 @@ template <class Products> class Strip {
         each_block([&](int64_t r, int64_t n, int64_t h, int64_t i) {
             Products::pack_left(f.q.by_time(b, i, h), n, D, queries + r * units);
         });
-        for (int64_t j0 = 0; j0 < f.seen(i1 - 1); j0 += KEYS) add_keys(j0);
+        for (int64_t j0 = f.begin(i0, KEYS); j0 < f.seen(i1 - 1); j0 += KEYS) add_keys(j0);
         each_block([&](int64_t r, int64_t n, int64_t h, int64_t i) {
             for (int64_t row = 0; row < n; row++) {
                 const float sum = total[r + row];
@@ -74,7 +63,8 @@ template <class Products> class Strip {
         Products::pack_right(f.k.by_time(b, j0, kv), n, D, units, keys);
         Products::pack_right(f.v.by_size(b, j0, kv), D, n, value_units, values);
         each_block([&](int64_t r, int64_t m, int64_t h, int64_t i) {
-            if (f.seen(i + m - 1) > j0) add_tile(r, m, h, i, j0, least(n, f.seen(i + m - 1) - j0));
+            if (f.seen(i + m - 1) > j0 && f.begin(i, KEYS) <= j0)
+                add_tile(r, m, h, i, j0, least(n, f.seen(i + m - 1) - j0));
         });
     }
 
@@ -84,35 +74,42 @@ template <class Products> class Strip {
         Products::template product<0>(
             queries + r * units, keys, {m, n, units, units, false}, scores, KEYS,
             [&](int64_t row, int64_t rows) { return f.seen(i + row + rows - 1) - j0; });
+        factor = f.scale;
+        if (f.adjusts(i, m, j0)) {
+            for (int64_t row = 0; row < m; row++)
+                f.adjust(scores + row * KEYS, h, i + row, j0, f.visible(i + row, j0, n));
+            factor = 1;
+        }
+        const bool more = j0 > f.begin(i, KEYS);
         float shift[BLOCK];
-        raise(r, m, i, j0, n, shift);
+        raise(r, m, i, j0, n, more, shift);
         decide(f.dropout.on, [&](auto drops) {
             for (int64_t row = 0; row < m; row++)
-                total[r + row] += soften(drops, row, least(n, f.seen(i + row) - j0), n, shift[row],
+                total[r + row] += soften(drops, row, f.visible(i + row, j0, n), n, shift[row],
                                          f.element(b, h, i + row, j0));
         });
         // All keys up to n count, hidden ones with weight 0: a hidden NaN counts in
         // the definition.
         Products::template product<KEYS / DEPTH>(
             reinterpret_cast<const int32_t*>(weights()), values,
-            {m, D, Products::units(n), value_units, j0 > 0}, sums + r * width, width,
+            {m, D, Products::units(n), value_units, more}, sums + r * width, width,
             [&](int64_t, int64_t) { return D; });
     }
 
     // With more keys the peaks rise, and with them what was summed up so far
-    // falls. `shift`: the peaks, times log2(e).
-    void raise(int64_t r, int64_t m, int64_t i, int64_t j0, int64_t n, float* shift) {
+    // falls. `shift`: the peaks, times log2(e). A query that has seen no key yet has peak -inf.
+    void raise(int64_t r, int64_t m, int64_t i, int64_t j0, int64_t n, bool more, float* shift) {
         float highest[BLOCK];
         for (int64_t row = 0; row < m; row++)
-            highest[row] = peak_of(scores + row * KEYS, least(n, f.seen(i + row) - j0));
+            highest[row] = peak_of(scores + row * KEYS, f.visible(i + row, j0, n));
         for (int64_t row = 0; row < m; row += LANES) {
             const vf before = load(peak + r + row), now = max(before, load(highest + row));
-            const vf factor = power_of_two((before - now) * LOG2_E);
+            const vf fall = before == now ? splat(1) : power_of_two((before - now) * LOG2_E);
             store(peak + r + row, now), store(shift + row, now * LOG2_E);
-            store(highest + row, factor);
-            store(total + r + row, load(total + r + row) * factor);
+            store(highest + row, fall);
+            store(total + r + row, load(total + r + row) * fall);
         }
-        for (int64_t row = 0; row < m && j0 > 0; row++) {
+        for (int64_t row = 0; row < m && more; row++) {
             if (highest[row] == 1) continue;
             float* sum = sums + (r + row) * width;
             for (int64_t d = 0; d < width; d += LANES) store(sum + d, load(sum + d) * highest[row]);
@@ -122,10 +119,10 @@ template <class Products> class Strip {
     float peak_of(float* s, int64_t visible) const {
         vf highest = splat(-__builtin_inff());
         int64_t j = 0;
-        for (; j + LANES <= visible; j += LANES) highest = max(highest, load(s + j) * f.scale);
+        for (; j + LANES <= visible; j += LANES) highest = max(highest, load(s + j) * factor);
         if (j < visible)
             highest =
-                max(highest, keep(load(s + j) * f.scale, Part{visible - j}, -__builtin_inff()));
+                max(highest, keep(load(s + j) * factor, Part{visible - j}, -__builtin_inff()));
         return max(highest);
     }
 
@@ -147,13 +144,13 @@ template <class Products> class Strip {
         uint32_t words[KEYS];
         if (Drops::value && visible > 0) dropout.draw(element, visible, words);
         vf added[VECTORS] = {};
-        const vf factor = splat(f.scale * LOG2_E), less = splat(-shift);
+        const vf to_power = splat(factor * LOG2_E), less = splat(-shift);
         const auto unit = [&](int64_t j, auto whole) {
             vf e[VECTORS];
 #pragma GCC unroll 4
             for (int c = 0; c < VECTORS; c++) {
                 const int64_t at = j + c * LANES;
-                e[c] = power_of_two(fma(load(s + at), factor, less));
+                e[c] = power_of_two(fma(load(s + at), to_power, less));
                 if (!decltype(whole)::value) e[c] = only(e[c], visible - at, zero());
                 added[c] = added[c] + e[c];
                 if (Drops::value) e[c] = dropout.kept(words + at, e[c]);
@@ -172,6 +169,7 @@ template <class Products> class Strip {
     Scratch<int32_t> queries, keys, values;
     Scratch<float> sums, peak, total, scores;
     Scratch<bf16> rounded_weights;
+    float factor; // from what a tile's `scores` are to scores
     typename Products::Session session;
 };
 
@@ -210,17 +208,18 @@ float soften_row(float* w, int64_t n, float& highest_plus_log) {
 }
 
 template <class T> void one_query(const Forward& f, int64_t b, int64_t h, int64_t i) {
-    const int64_t D = f.q.size(), n = f.seen(i), kv = h / f.group();
+    const int64_t D = f.q.size(), j0 = f.first(i), n = f.seen(i) - j0, kv = h / f.group();
     const int64_t k_step = f.k.array.stride[1], v_step = f.v.array.stride[1];
-    const T *k = static_cast<const T*>(f.k.at(b, 0, kv)),
-            *v = static_cast<const T*>(f.v.at(b, 0, kv));
+    const T *k = static_cast<const T*>(f.k.at(b, j0, kv)),
+            *v = static_cast<const T*>(f.v.at(b, j0, kv));
     Scratch<float> query(D), weights(round_up(n, KEYS)), sums(D);
     WideProducts::pack_left(f.q.by_time(b, i, h), 1, D, (int32_t*)(float*)query);
-    for (int64_t j = 0; j < n; j++) weights[j] = dot(query, k + j * k_step, D) * f.scale;
+    for (int64_t j = 0; j < n; j++) weights[j] = dot(query, k + j * k_step, D);
+    f.adjust(weights, h, i, j0, n);
     const float total = soften_row(weights, n, f.lse[f.row(b, h, i)]);
     for (int64_t j = 0; j < n && f.dropout.on; j += KEYS) {
         uint32_t words[KEYS];
-        f.dropout.draw(f.element(b, h, i, j), KEYS, words);
+        f.dropout.draw(f.element(b, h, i, j0 + j), KEYS, words);
         for (int64_t c = j; c < j + KEYS; c += LANES)
             store(weights + c, f.dropout.kept(words + c - j, load(weights + c)));
     }
@@ -257,9 +256,10 @@ template <class Products> void many_queries(const Forward& f, int64_t B) {
 
 } // namespace
 
-void attention_forward(const Array& q, const Array& k, const Array& v, float scale, bool causal,
-                       double dropout, uint64_t key, const Array& y, const Array& lse) {
-    const Forward f{{q}, {k}, {v}, {y}, scale, causal, {dropout, key}, data<float>(lse)};
+void attention_forward(const Array& q, const Array& k, const Array& v, float scale,
+                       const Sight& sight, double dropout, uint64_t key, const Array& y,
+                       const Array& lse) {
+    const Forward f{{{q}, {k}, scale, sight}, {v}, {y}, {dropout, key}, data<float>(lse)};
     if (y.size == 0) return;
     if (f.q.times() <= FEW && k.dtype == v.dtype) return few_queries(f, q.shape[0]);
     if (f.q.narrow() && f.k.narrow() && f.v.narrow())

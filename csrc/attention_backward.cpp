@@ -6,18 +6,10 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-struct Backward {
-    Heads dy, q, k, v, y, dq, dk, dv;
+struct Backward : Scene {
+    Heads dy, v, y, dq, dk, dv;
     const float* lse;
-    float scale;
-    bool causal;
     Dropout dropout;
-
-    int64_t group() const { return q.heads() / k.heads(); }
-    int64_t seen(int64_t i) const { return causal ? i + 1 + k.times() - q.times() : k.times(); }
-    uint64_t row(int64_t b, int64_t h, int64_t i) const {
-        return uint64_t((b * q.heads() + h) * q.times() + i);
-    }
 };
 
 template <class T> inline float dot_of(const T* x, const T* y, int64_t n) {
@@ -99,7 +91,8 @@ template <class Products> class KeyHead {
             shift[r] = f.lse[f.row(b, h, i + r)] * LOG2_E;
         }
         const int64_t seen = f.seen(i + m - 1);
-        for (int64_t j = 0; j < seen; j += BLOCK) add_tile(h, i, m, j, least(BLOCK, seen - j));
+        for (int64_t j = f.begin(i, BLOCK); j < seen; j += BLOCK)
+            add_tile(h, i, m, j, least(BLOCK, seen - j));
         for (int64_t r = 0; r < m; r++) f.dq.store_row(b, i + r, h, dq + r * width, f.scale);
     }
 
@@ -113,6 +106,12 @@ template <class Products> class KeyHead {
             [&](int64_t row, int64_t rows) { return f.seen(i + row + rows - 1) - j; });
         Products::template product<0>(dy_by_time, v_by_time + j * units,
                                       {m, n, units, units, false}, changes, BLOCK, all);
+        factor = f.scale;
+        if (f.adjusts(i, m, j)) {
+            for (int64_t r = 0; r < m; r++)
+                f.adjust(scores + r * BLOCK, h, i + r, j, least(n, f.seen(i + r) - j));
+            factor = 1;
+        }
         decide(f.dropout.on, [&](auto drops) { differentiate(drops, h, i, m, j, n); });
         const int64_t queries = Products::units(m);
         Products::template product<0>(dy_by_size, weights, {D, n, queries, UNITS, true},
@@ -121,8 +120,8 @@ template <class Products> class KeyHead {
                                       dk + j * width, BLOCK, all);
         Products::template product<UNITS>(
             reinterpret_cast<const int32_t*>(static_cast<Element*>(gradient_rows)),
-            k_by_size + j / BLOCK * UNITS * width, {m, D, Products::units(n), UNITS, j > 0}, dq,
-            width, all);
+            k_by_size + j / BLOCK * UNITS * width,
+            {m, D, Products::units(n), UNITS, j > f.begin(i, BLOCK)}, dq, width, all);
     }
 
     // Scores and changes of the weights -> dropped weights, and gradients of the
@@ -135,8 +134,7 @@ template <class Products> class KeyHead {
             for (int64_t s = 0; s < least(DEPTH, m - r); s++) {
                 visible[s] = least(n, f.seen(i + r + s) - j);
                 if (Drops::value && visible[s] > 0)
-                    f.dropout.draw(f.row(b, h, i + r + s) * uint64_t(T) + uint64_t(j), visible[s],
-                                   words[s]);
+                    f.dropout.draw(f.element(b, h, i + r + s, j), visible[s], words[s]);
             }
             int64_t c = 0;
             for (; c + NR <= visible[0] && r + DEPTH <= m; c += NR)
@@ -152,7 +150,7 @@ template <class Products> class KeyHead {
                             const uint32_t (&words)[DEPTH][BLOCK]) {
         vf p[DEPTH][VECTORS] = {}, g[DEPTH][VECTORS] = {};
         const Dropout dropout = f.dropout;
-        const vf factor = splat(f.scale * LOG2_E), kept = splat(dropout.scale);
+        const vf to_power = splat(factor * LOG2_E), kept = splat(dropout.scale);
         const float *score = scores + r * BLOCK + c, *change = changes + r * BLOCK + c;
 #pragma GCC unroll 2
         for (int s = 0; s < DEPTH; s++) {
@@ -161,7 +159,7 @@ template <class Products> class KeyHead {
 #pragma GCC unroll 4
             for (int l = 0; l < VECTORS; l++) {
                 const int64_t column = c + l * LANES, at = s * BLOCK + l * LANES;
-                vf exponent = fma(load(score + at), factor, less);
+                vf exponent = fma(load(score + at), to_power, less);
                 if (!Whole::value) // a hidden score is -inf, and its weight 0 or NaN
                     exponent = only(exponent, visible[s] - column, less - __builtin_inff());
                 const vf weight = power_of_two(exponent);
@@ -185,6 +183,7 @@ template <class Products> class KeyHead {
     Scratch<int32_t> weights, gradients; // one tile, as right operands
     Scratch<float> dk, dv, dq, scores, changes;
     Scratch<Element> gradient_rows;
+    float factor; // from what a tile's `scores` are to scores
     float delta[BLOCK],
         shift[BLOCK]; // y . dy of each query, and its lse times log2(e)
     typename Products::Session session;
@@ -199,10 +198,11 @@ template <class Products> void each_key_head(const Backward& f) {
 } // namespace
 
 void attention_backward(const Array& dy, const Array& q, const Array& k, const Array& v,
-                        const Array& y, const Array& lse, float scale, bool causal, double dropout,
-                        uint64_t key, const Array& dq, const Array& dk, const Array& dv) {
-    const Backward f{{dy},  {q},    {k},           {v}, {y}, {dq}, {dk}, {dv}, data<float>(lse),
-                     scale, causal, {dropout, key}};
+                        const Array& y, const Array& lse, float scale, const Sight& sight,
+                        double dropout, uint64_t key, const Array& dq, const Array& dk,
+                        const Array& dv) {
+    const Backward f{{{q}, {k}, scale, sight}, {dy},          {v}, {y}, {dq}, {dk}, {dv},
+                     data<float>(lse),         {dropout, key}};
     if (f.dy.narrow() && f.q.narrow() && f.k.narrow() && f.v.narrow())
         each_key_head<NarrowProducts>(f);
     else

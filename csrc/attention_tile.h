@@ -90,6 +90,56 @@ struct Dropout {
     }
 };
 
+// x in the first n lanes, `other` in the others, n being anything.
+inline vf only(vf x, int64_t n, vf other) {
+    return lane_numbers() < int32_t(n < LANES ? n : LANES) ? x : other;
+}
+
+// Queries and keys: query i sees the keys [first(i), seen(i)).
+struct Scene {
+    Heads q, k;
+    float scale;
+    Sight sight;
+
+    int64_t group() const { return q.heads() / k.heads(); }
+    int64_t place(int64_t i) const { return i + k.times() - q.times(); } // among the keys
+    int64_t seen(int64_t i) const { return sight.causal ? place(i) + 1 : k.times(); }
+    int64_t first(int64_t i) const {
+        const int64_t hidden = place(i) + 1 - sight.window;
+        return sight.window > 0 && hidden > 0 ? hidden : 0;
+    }
+    // Where the tiles of `keys` keys begin that query i, or one behind it, sees.
+    int64_t begin(int64_t i, int64_t keys) const { return first(i) / keys * keys; }
+    // Of keys j .. j + n, so many from j on cover all that query i sees; 0 if it sees none of them.
+    int64_t visible(int64_t i, int64_t j, int64_t n) const {
+        const int64_t end = least(n, seen(i) - j);
+        return first(i) < j + end ? end : 0;
+    }
+    uint64_t row(int64_t b, int64_t h, int64_t i) const {
+        return uint64_t((b * q.heads() + h) * q.times() + i);
+    }
+    uint64_t element(int64_t b, int64_t h, int64_t i, int64_t j) const {
+        return row(b, h, i) * uint64_t(k.times()) + uint64_t(j);
+    }
+
+    // Are products of queries i .. i + m with the keys from j on more or less than scores / scale?
+    bool adjusts(int64_t i, int64_t m, int64_t j) const {
+        return sight.slopes || first(i + m - 1) > j;
+    }
+    // Query i's products with the keys j .. j + n -> scores: scaled, less slope times distance
+    // (ALiBi, arXiv:2108.12409), and -inf before the window. May write up to a multiple of LANES.
+    void adjust(float* s, int64_t h, int64_t i, int64_t j, int64_t n) const {
+        const vf slope = splat(sight.slopes ? -sight.slopes[h] : 0.0f);
+        const vf lanes = __builtin_convertvector(lane_numbers(), vf);
+        const int64_t hidden = first(i) - j;
+        for (int64_t c = 0; c < n; c += LANES) {
+            const vf distance = splat(float(place(i) - j - c)) - lanes;
+            const vf score = fma(slope, distance, load(s + c) * scale);
+            store(s + c, only(splat(-__builtin_inff()), hidden - c, score));
+        }
+    }
+};
+
 struct Yes {
     static constexpr bool value = true;
 };
@@ -103,11 +153,6 @@ template <class Body> inline void decide(bool condition, const Body& body) {
         body(Yes{});
     else
         body(No{});
-}
-
-// x in the first n lanes, `other` in the others, n being anything.
-inline vf only(vf x, int64_t n, vf other) {
-    return lane_numbers() < int32_t(n < LANES ? n : LANES) ? x : other;
 }
 
 } // namespace

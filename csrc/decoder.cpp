@@ -242,8 +242,8 @@ void attend_together(const DecoderModel& m, const Row* row, int64_t count, int64
     log_sums.data = lse, log_sums.size = count * H;
     attention_forward(
         heads_array(q, dtype, count, H, D, H * D, D), heads_array(keys, dtype, n, kv, D, D, apart),
-        heads_array(values, dtype, n, kv, D, D, apart), 1.0f / __builtin_sqrtf(float(D)), true, 0.0,
-        0, heads_array(result, dtype, count, H, D, H * D, D), log_sums);
+        heads_array(values, dtype, n, kv, D, D, apart), 1.0f / __builtin_sqrtf(float(D)), {true},
+        0.0, 0, heads_array(result, dtype, count, H, D, H * D, D), log_sums);
     parallel_rows(count, H * D, [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; r++)
             vectors(0, H * D, [&](int64_t i, auto part) {

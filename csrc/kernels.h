@@ -44,12 +44,12 @@
     /* attention.cpp: q, y, dy, dq (B, Tq, H, D); k, v, dk, dv (B, Tk, Hkv, D); lse (B, H, Tq) float32; */ \
     /* all but lse may be strided, with a contiguous last axis */ \
     KERNEL(attention_forward, void(const Array& q, const Array& k, const Array& v, float scale, \
-                                   bool causal, double dropout, uint64_t key, const Array& y, \
-                                   const Array& lse)) \
+                                   const Sight& sight, double dropout, uint64_t key, \
+                                   const Array& y, const Array& lse)) \
     KERNEL(attention_backward, void(const Array& dy, const Array& q, const Array& k, \
                                     const Array& v, const Array& y, const Array& lse, float scale, \
-                                    bool causal, double dropout, uint64_t key, const Array& dq, \
-                                    const Array& dk, const Array& dv)) \
+                                    const Sight& sight, double dropout, uint64_t key, \
+                                    const Array& dq, const Array& dk, const Array& dv)) \
     /* peak.cpp: floating-point operations, or bytes, per second */ \
     KERNEL(measure_peak, double(Peak kind, double seconds)) \
     /* elementwise.cpp: arrays of one shape, float32 or bfloat16 each */ \
@@ -135,6 +135,14 @@
 // clang-format on
 
 namespace weft {
+
+// Which keys a query of attention sees, and what their distance costs: window and slopes only
+// where attention is causal.
+struct Sight {
+    bool causal;                   // none after the query
+    int64_t window = 0;            // only so many, the query's own among them; 0: all
+    const float* slopes = nullptr; // of each query head: slope times distance is subtracted
+};
 
 enum class Peak { float32, bfloat16, memory };
 

@@ -164,6 +164,20 @@ GRADCHECKED = {
         lambda q, k, v: apply(net.attention, q, k, v, scale=0.3, causal=True, p=0.25, key=7),
         (2, 3, 4, 6), (2, 5, 2, 6), (2, 5, 2, 6),
     ),
+    "attention, window, slopes": (
+        lambda q, k, v: apply(
+            net.attention, q, k, v, scale=0.3, causal=True, p=0.0, key=0, window=2,
+            slopes=np.array([0.5, 0.25]),
+        ),
+        (2, 4, 2, 6), (2, 5, 2, 6), (2, 5, 2, 6),
+    ),
+    "attention of one array, window, slopes": (
+        lambda x: apply(
+            net.attention_qkv, x, heads=4, scale=0.3, causal=True, p=0.25, key=7, window=2,
+            slopes=np.array([0.5, 0.25, 0.1, 1.0]),
+        ),
+        (2, 3, 8, 6),
+    ),
     "attention of one array": (
         lambda x: apply(net.attention_qkv, x, heads=4, scale=0.3, causal=True, p=0.25, key=7),
         (2, 3, 8, 6),

@@ -264,7 +264,9 @@ def rotary(x: Array, cos: Array, sin: Array) -> Array:
 # ---- attention ----------------------------------------------------------------------------------
 
 
-def _attention(q: Array, k: Array, scale: float, causal: bool) -> tuple[Array, Array]:
+def _attention(
+    q: Array, k: Array, scale: float, causal: bool, window: int = 0, slopes: Array | None = None
+) -> tuple[Array, Array]:
     """Scores and the bound of one: (B, H, Tq, Tk). A hidden score is -inf, its bound 0."""
     (_, Tq, H, D), (Tk, Hkv) = q.shape, k.shape[1:3]
     queries = q.transpose(0, 2, 1, 3)  # (B, H, Tq, D)
@@ -272,7 +274,11 @@ def _attention(q: Array, k: Array, scale: float, causal: bool) -> tuple[Array, A
     s = queries @ keys * scale
     error = (np.abs(queries) @ np.abs(keys)) * scale * (D + 3)
     if causal:
-        seen = np.tri(Tq, Tk, Tk - Tq, dtype=bool)
+        distance = np.arange(Tk - Tq, Tk)[:, None] - np.arange(Tk)
+        seen = (distance >= 0) & (distance < (window or Tk))
+        if slopes is not None:
+            bias = slopes[:, None, None] * distance
+            s, error = s - bias, error + np.abs(s) + 3 * np.abs(bias)  # a product, and a sum
         s, error = np.where(seen, s, -np.inf), np.where(seen, error, 0)
     return s, error
 
@@ -285,10 +291,10 @@ NARROW = 2.0**16  # rounding to bfloat16: 2^-8, in units of 2^-24
 
 
 def attention_forward(
-    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int
+    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int, *sight: Any
 ) -> tuple[Array, Array]:
     H, Tk = q.shape[2], k.shape[1]
-    s, error = _attention(q, k, scale, causal)
+    s, error = _attention(q, k, scale, causal, *sight)
     p = reference.softmax_forward(s)
     worst = error.max(-1, keepdims=True)  # (B, H, Tq, 1)
     distance = np.where(np.isfinite(s), np.abs(s - s.max(-1, keepdims=True)), 0)
@@ -297,16 +303,16 @@ def attention_forward(
         p @ np.abs(_heads(v, H)) / (1 - dropout)
     )
     lse = worst[..., 0] + Tk + 12 + 2 * FUNCTION * np.log(Tk + 1)
-    _, exact_lse = reference.attention_forward(q, k, v, scale, causal, 0.0, 0)
+    _, exact_lse = reference.attention_forward(q, k, v, scale, causal, 0.0, 0, *sight)
     return y.transpose(0, 2, 1, 3), lse + 2 * np.abs(exact_lse)
 
 
 def attention_backward(
     dy: Array, q: Array, k: Array, v: Array, y: Array, lse: Array,
-    scale: float, causal: bool, dropout: float, key: int,
+    scale: float, causal: bool, dropout: float, key: int, *sight: Any,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     (B, Tq, H, D), (Tk, Hkv) = q.shape, k.shape[1:3]
-    s, error = _attention(q, k, scale, causal)
+    s, error = _attention(q, k, scale, causal, *sight)
     p = np.exp(s - lse[..., None])
     known = np.where(np.isfinite(s), np.abs(s), 0)
     p_error = p * (error + known + 2 * np.abs(lse)[..., None] + FUNCTION + 4)
@@ -326,23 +332,23 @@ def attention_backward(
 
 
 def narrow_attention_forward(
-    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int
+    q: Array, k: Array, v: Array, scale: float, causal: bool, dropout: float, key: int, *sight: Any
 ) -> tuple[Array, Array]:
     """A kernel may round the weights before they are multiplied with v."""
-    y, lse = attention_forward(q, k, v, scale, causal, dropout, key)
-    p = reference.softmax_forward(_attention(q, k, scale, causal)[0])
+    y, lse = attention_forward(q, k, v, scale, causal, dropout, key, *sight)
+    p = reference.softmax_forward(_attention(q, k, scale, causal, *sight)[0])
     weighted = (p / (1 - dropout)) @ np.abs(_heads(v, q.shape[2]))
     return y + NARROW * weighted.transpose(0, 2, 1, 3), lse
 
 
 def narrow_attention_backward(
     dy: Array, q: Array, k: Array, v: Array, y: Array, lse: Array,
-    scale: float, causal: bool, dropout: float, key: int,
+    scale: float, causal: bool, dropout: float, key: int, *sight: Any,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """A kernel may round the weights and their scores' gradients before the last three products."""
     (B, _, H, D), (Tk, Hkv) = q.shape, k.shape[1:3]
-    bounds = attention_backward(dy, q, k, v, y, lse, scale, causal, dropout, key)
-    p = np.exp(_attention(q, k, scale, causal)[0] - lse[..., None])  # (B, H, Tq, Tk)
+    bounds = attention_backward(dy, q, k, v, y, lse, scale, causal, dropout, key, *sight)
+    p = np.exp(_attention(q, k, scale, causal, *sight)[0] - lse[..., None])  # (B, H, Tq, Tk)
     d, values = dy.transpose(0, 2, 1, 3), _heads(v, H)
     delta = (d * _heads(y, H)).sum(-1, keepdims=True)
     dp = d @ values.swapaxes(-1, -2)

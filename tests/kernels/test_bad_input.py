@@ -50,6 +50,10 @@ WRONG_SHAPES: list[tuple[str, tuple[Any, ...]]] = [
     ("attention_forward", (f(1, 2, 4, 8), f(1, 2, 4, 6), f(1, 2, 4, 6), 1.0, True, 0.0, 0)),
     ("attention_forward", (f(1, 2, 4, 8), f(1, 3, 4, 8), f(1, 2, 4, 8), 1.0, True, 0.0, 0)),
     ("attention_forward", (f(1, 5, 4, 8), f(1, 2, 4, 8), f(1, 2, 4, 8), 1.0, True, 0.0, 0)),
+    ("attention_forward", (*(f(1, 2, 4, 8),) * 3, 1.0, True, 0.0, 0, -1)),
+    ("attention_forward", (*(f(1, 2, 4, 8),) * 3, 1.0, False, 0.0, 0, 2)),
+    ("attention_forward", (*(f(1, 2, 4, 8),) * 3, 1.0, False, 0.0, 0, 0, f(4))),
+    ("attention_forward", (*(f(1, 2, 4, 8),) * 3, 1.0, True, 0.0, 0, 0, f(3))),
     (
         "attention_qkv_backward",
         (f(1, 2, 4, 8), f(1, 2, 4, 8), f(1, 2, 4, 8), f(1, 4, 2), 1.0, True, 0.0, 0),

@@ -148,10 +148,15 @@ def test_rotary_is_the_rotation_of_transformers() -> None:
     assert_equal(reference.rotary_backward(dy, cos, sin), leaf.grad)
 
 
-@pytest.mark.parametrize("Tq, Tk, H, Hkv, causal", [
-    (70, 70, 4, 4, True), (70, 90, 4, 2, True), (1, 33, 6, 1, True), (65, 20, 2, 2, False),
+@pytest.mark.parametrize("Tq, Tk, H, Hkv, causal, window, sloped", [
+    (70, 70, 4, 4, True, 0, False), (70, 90, 4, 2, True, 0, False),
+    (1, 33, 6, 1, True, 0, False), (65, 20, 2, 2, False, 0, False),
+    (70, 290, 4, 2, True, 31, False), (200, 200, 2, 2, True, 1, False),
+    (70, 90, 4, 2, True, 0, True), (3, 170, 6, 3, True, 40, True),
 ])  # fmt: skip
-def test_attention(Tq: int, Tk: int, H: int, Hkv: int, causal: bool) -> None:
+def test_attention(
+    Tq: int, Tk: int, H: int, Hkv: int, causal: bool, window: int, sloped: bool
+) -> None:
     q, k, v, dy = (
         normal(2, Tq, H, 8),
         normal(2, Tk, Hkv, 8),
@@ -159,15 +164,23 @@ def test_attention(Tq: int, Tk: int, H: int, Hkv: int, causal: bool) -> None:
         normal(2, Tq, H, 8),
     )
     tq, tk, tv = leaves(q, k, v)
-    seen = torch.ones(Tq, Tk, dtype=torch.bool).tril(Tk - Tq) if causal else None
+    mask = None
+    slopes = 2.0 ** -np.arange(1, H + 1) if sloped else None
+    if causal:
+        distance = torch.arange(Tk - Tq, Tk)[:, None] - torch.arange(Tk)
+        seen = (distance >= 0) & (distance < (window or Tk))
+        mask = torch.zeros(H, Tq, Tk, dtype=torch.float64).masked_fill(~seen, -torch.inf)
+        if slopes is not None:
+            mask = mask - torch.tensor(slopes)[:, None, None] * distance
     y = F.scaled_dot_product_attention(
         tq.transpose(1, 2), tk.transpose(1, 2), tv.transpose(1, 2),
-        attn_mask=seen, scale=0.3, enable_gqa=True,
+        attn_mask=mask, scale=0.3, enable_gqa=True,
     ).transpose(1, 2)  # fmt: skip
     y.backward(torch.tensor(dy))
-    ours, lse = reference.attention_forward(q, k, v, 0.3, causal, 0.0, 0)
+    how = (0.3, causal, 0.0, 0, window, slopes)
+    ours, lse = reference.attention_forward(q, k, v, *how)
     assert_equal(ours, y)
-    gradients = reference.attention_backward(dy, q, k, v, ours, lse, 0.3, causal, 0.0, 0)
+    gradients = reference.attention_backward(dy, q, k, v, ours, lse, *how)
     for gradient, leaf in zip(gradients, (tq, tk, tv), strict=True):
         assert_equal(gradient, leaf.grad)
 

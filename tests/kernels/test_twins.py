@@ -102,6 +102,15 @@ def test_many_rows(name: str, backend: str) -> None:
     check(twin, covered(backend, twin), Inputs(41, float32, rows=1531))
 
 
+# Several tiles of queries and of keys, whole ones of them outside of the window.
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("twin, dtype", [
+    row for row in ROWS if row.values[0].variant.startswith(("Tq-window", "Tk-window"))
+])  # fmt: skip
+def test_long_window(twin: Twin, dtype: np.dtype, backend: str) -> None:
+    check(twin, covered(backend, twin), Inputs(197, dtype, offset=1))
+
+
 @pytest.mark.parametrize("backend", sorted({"reference", BACKENDS[-1]}))
 @pytest.mark.parametrize("twin, dtype", ROWS)
 def test_wrong_twin_is_rejected(twin: Twin, dtype: np.dtype, backend: str) -> None:

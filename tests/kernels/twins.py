@@ -406,8 +406,9 @@ LINEAR_LOSSES = [
 
 
 def attention_inputs(
-    axis: str, causal: bool, dropout: float, group: int, backward: bool = False
-) -> Any:
+    axis: str, causal: bool, dropout: float, group: int, window: int = 0, sloped: bool = False,
+    backward: bool = False,
+) -> Any:  # fmt: skip
     """n stands for Tq, for Tk - Tq, or for D; q, k, v are slices of one array where they can be."""
 
     def inputs(i: Inputs) -> tuple[Any, ...]:
@@ -418,7 +419,7 @@ def attention_inputs(
         q = i.normal(2, Tq, H + 2, D)[:, :, :H]
         kv = i.normal(2, Tk, 2, Hkv, D)
         k, v = kv[:, :, 0], kv[:, :, 1]
-        rest = (D**-0.5, causal, dropout, KEY)
+        rest = (D**-0.5, causal, dropout, KEY, *sight_inputs(i, window, sloped))
         if not backward:
             return q, k, v, *rest
         y, lse = i.result(reference.attention_forward, q, k, v, *rest)
@@ -427,13 +428,27 @@ def attention_inputs(
     return inputs
 
 
-def attention_qkv_inputs(axis: str, dropout: float, group: int) -> Any:
+def sight_inputs(i: Inputs, window: int, sloped: bool) -> tuple[Any, ...]:
+    """Of the tests' four heads: nothing where both are off, which is then the default."""
+    slopes = i.place(2.0 ** -np.arange(1, 5), float32) if sloped else None
+    return (window, slopes) if window or sloped else ()
+
+
+def other_sight(*args: Any) -> tuple[Any, ...]:
+    """One key more in the window, or steeper slopes where there is none."""
+    window, slopes = args[-2:]
+    return *args[:-2], window + 1 if window else 0, slopes if window else more(slopes, 1.1)
+
+
+def attention_qkv_inputs(
+    axis: str, dropout: float, group: int, window: int = 0, sloped: bool = False
+) -> Any:
     def inputs(i: Inputs) -> tuple[Any, ...]:
         T, D = (i.n, 8) if axis == "T" else (5, i.n)
         H, heads = 4, 4 + 8 // group
         qkv = i.normal(2, T, heads, D)
         q, k, v = np.split(qkv, (H, (H + heads) // 2), axis=2)
-        rest = (D**-0.5, True, dropout, KEY)
+        rest = (D**-0.5, True, dropout, KEY, *sight_inputs(i, window, sloped))
         y, lse = i.result(reference.attention_forward, q, k, v, *rest)
         return i.normal(2, T, H, D), qkv, y, lse, *rest
 
@@ -445,6 +460,13 @@ ATTENTION_VARIANTS = (
     ("Tk-causal-grouped", ("Tk", True, 0.0, 2)),
     ("D", ("D", False, 0.0, 1)),
     ("Tq-dropout-grouped", ("Tq", True, 0.2, 4)),
+)
+SIGHTED_VARIANTS = (
+    ("Tq-window", ("Tq", True, 0.0, 1, 5)),
+    ("Tk-window-grouped", ("Tk", True, 0.0, 2, 33)),
+    ("Tq-slopes", ("Tq", True, 0.0, 2, 0, True)),
+    ("D-window-slopes", ("D", True, 0.0, 1, 3, True)),
+    ("Tq-window-slopes-dropout", ("Tq", True, 0.2, 4, 20, True)),
 )
 ATTENTION = [
     Twin("attention_forward", variant, attention_inputs(*options), bounds.attention_forward,
@@ -461,6 +483,19 @@ ATTENTION = [
          bounds.attention_qkv_backward, lambda dy, *rest: (moved(more(dy)), *rest), least=1,
          most=300, narrow_error=bounds.narrow_attention_qkv_backward)
     for variant, options in (("T", ("T", 0.0, 1)), ("D-dropout-grouped", ("D", 0.2, 4)))
+] + [
+    Twin("attention_forward", variant, attention_inputs(*options), bounds.attention_forward,
+         other_sight, least=1, most=300, narrow_error=bounds.narrow_attention_forward)
+    for variant, options in SIGHTED_VARIANTS
+] + [
+    Twin("attention_backward", variant, attention_inputs(*options, backward=True),
+         bounds.attention_backward, other_sight, least=1, most=300,
+         narrow_error=bounds.narrow_attention_backward)
+    for variant, options in SIGHTED_VARIANTS
+] + [
+    Twin("attention_qkv_backward", "T-window-slopes", attention_qkv_inputs("T", 0.0, 1, 7, True),
+         bounds.attention_qkv_backward, other_sight, least=1, most=300,
+         narrow_error=bounds.narrow_attention_qkv_backward)
 ]  # fmt: skip
 
 TWINS = [

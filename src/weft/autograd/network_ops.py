@@ -120,28 +120,37 @@ def rotary(x: Array, cos: Array, sin: Array) -> Result:
     return y, lambda dy: (active.rotary_backward(dy, cos, sin), None, None)
 
 
+def sight(window: int, slopes: Array | None) -> tuple[Any, ...]:
+    """The arguments of attention that say what a query does not see; none where it sees all."""
+    return (window, slopes) if window or slopes is not None else ()
+
+
 def attention(
-    q: Array, k: Array, v: Array, scale: float | None, causal: bool, p: float, key: int
-) -> Result:
+    q: Array, k: Array, v: Array, scale: float | None, causal: bool, p: float, key: int,
+    window: int = 0, slopes: Array | None = None,
+) -> Result:  # fmt: skip
     """softmax(q kᵀ · scale) v per head, without the T×T matrix (FlashAttention, arXiv:2205.14135).
 
     q (B, Tq, H, D), k and v (B, Tk, Hkv, D) -> (B, Tq, H, D); `causal` lets query i see the keys
-    up to i + Tk − Tq. `p` is the dropout of the weights, `key` its random key.
+    up to i + Tk − Tq, with a `window` only the last so many of them; `slopes` (H,) are ALiBi's,
+    arXiv:2108.12409. `p` is the dropout of the weights, `key` its random key.
     """
     Q, K, V = (in_compute_dtype(t) for t in (q, k, v))
     scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
-    y, lse = active.attention_forward(Q, K, V, scale, causal, p, key)
+    how = (scale, causal, p, key, *sight(window, slopes))
+    y, lse = active.attention_forward(Q, K, V, *how)
 
     def backward(dy: Array) -> tuple[Array, ...]:
-        d = active.attention_backward(dy, Q, K, V, y, lse, scale, causal, p, key)
+        d = active.attention_backward(dy, Q, K, V, y, lse, *how)
         return tuple(cast_array(dt, t.dtype) for dt, t in zip(d, (q, k, v), strict=True))
 
     return y, backward
 
 
 def attention_qkv(
-    qkv: Array, heads: int, scale: float | None, causal: bool, p: float, key: int
-) -> Result:
+    qkv: Array, heads: int, scale: float | None, causal: bool, p: float, key: int,
+    window: int = 0, slopes: Array | None = None,
+) -> Result:  # fmt: skip
     """`attention` of q, k and v in one array (B, T, H + 2 Hkv, D), `heads` being H -> (B, T, H, D).
 
     Backward writes the gradients of all three into one array: nothing is put together afterwards.
@@ -150,10 +159,11 @@ def attention_qkv(
     scale = 1.0 / math.sqrt(qkv.shape[-1]) if scale is None else scale
     split = (heads + QKV.shape[2]) // 2  # where the keys end
     q, k, v = QKV[:, :, :heads], QKV[:, :, heads:split], QKV[:, :, split:]
-    y, lse = active.attention_forward(q, k, v, scale, causal, p, key)
+    how = (scale, causal, p, key, *sight(window, slopes))
+    y, lse = active.attention_forward(q, k, v, *how)
 
     def backward(dy: Array) -> Array:
-        d = active.attention_qkv_backward(dy, QKV, y, lse, scale, causal, p, key)
+        d = active.attention_qkv_backward(dy, QKV, y, lse, *how)
         return cast_array(d, qkv.dtype)
 
     return y, backward

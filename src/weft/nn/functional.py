@@ -365,12 +365,16 @@ def attention(
     is_causal: bool = False,
     scale: float | None = None,
     *,
+    window: int = 0,
+    slopes: Any = None,
     generator: Generator | None = None,
 ) -> Tensor:
     """Attention with time before heads, where views of one projection need no copy.
 
     (B, Tq, H, D), (B, Tk, Hkv, D) twice -> (B, Tq, H, D); `is_causal` aligns the last query with
-    the last key, as a cache of earlier keys wants it.
+    the last key, as a cache of earlier keys wants it. Then there may be a `window`, the number of
+    last keys that a query sees (0: all), and the `slopes` of ALiBi (arXiv:2108.12409), an array
+    (H,): slope times distance is subtracted from the scores. ValueError if they do not fit.
     """
     random_key = _key(generator) if dropout_p > 0.0 else 0
     return apply(
@@ -382,6 +386,8 @@ def attention(
         causal=is_causal,
         p=dropout_p,
         key=random_key,
+        window=window,
+        slopes=slopes,
     )
 
 
@@ -392,11 +398,13 @@ def attention_qkv(
     is_causal: bool = False,
     scale: float | None = None,
     *,
+    window: int = 0,
+    slopes: Any = None,
     generator: Generator | None = None,
 ) -> Tensor:
     """`attention` of one projection: qkv (B, T, H + 2 Hkv, D) with H `heads` -> (B, T, H, D)."""
     random_key = _key(generator) if dropout_p > 0.0 else 0
     return apply(
         network_ops.attention_qkv, qkv, heads=heads, scale=scale, causal=is_causal, p=dropout_p,
-        key=random_key,
+        key=random_key, window=window, slopes=slopes,
     )  # fmt: skip
