@@ -7,7 +7,8 @@ from typing import Literal
 
 from weft.config.fields import LARGEST_INT, check_choice, check_range, check_types
 
-Smoothing = Literal["kneser-ney", "add-k", "none"]
+Smoothing = Literal["kneser-ney", "backoff", "add-k", "none"]
+Unseen = Literal["shorter", "zero"]
 LARGEST_ORDER = 32
 
 
@@ -22,9 +23,16 @@ class NGramConfig:
     order: int = 5
     """Tokens of the longest n-gram (n): a token is predicted from the n - 1 before it."""
     smoothing: Smoothing = "kneser-ney"
-    """What becomes of n-grams that were never seen."""
+    """Where n-grams that were never seen get their probability from: `kneser-ney` interpolates
+    with shorter contexts, `backoff` asks them (Katz, absolute discounts), `add-k` adds to all
+    counts, and with `none` (maximum likelihood) they have none."""
     add_k: float = 0.01
     """What is added to every count (add-k)."""
+    discount: float | None = None
+    """What kneser-ney and backoff take from every count, in (0, 1]; by default three values for
+    each length of n-gram are estimated from the counts."""
+    unseen: Unseen = "shorter"
+    """What `none` does in a context that was never seen: ask the `shorter` one, or give `zero`."""
     block_size: int = 64
     """Tokens of a window (T), for evaluation."""
 
@@ -32,10 +40,13 @@ class NGramConfig:
         check_types(self)
         check_choice(self, "model", Literal["ngram"])
         check_choice(self, "smoothing", Smoothing)
+        check_choice(self, "unseen", Unseen)
         for name in ("vocab_size", "block_size"):
             check_range(self, name, 1, LARGEST_INT)
         check_range(self, "order", 1, LARGEST_ORDER)
         check_range(self, "add_k", 0, 1e6, above=True)
+        if self.discount is not None:
+            check_range(self, "discount", 0, 1, above=True)
 
     @property
     def context(self) -> int:

@@ -4,6 +4,7 @@ from weft.models.bag_of_words import BagOfWords
 from weft.models.cache import CachePrecision, KeyValueCache
 from weft.models.families import build, skeleton
 from weft.models.mlp import MLP
+from weft.models.ngram import NGram, NGramState
 from weft.models.transformer import GPT
 from weft.models.window import TokenWindow
 
@@ -13,6 +14,8 @@ __all__ = [
     "BagOfWords",
     "CachePrecision",
     "KeyValueCache",
+    "NGram",
+    "NGramState",
     "TokenWindow",
     "build",
     "skeleton",
