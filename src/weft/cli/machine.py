@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
 import platform
 import sys
@@ -84,6 +82,9 @@ def dependencies() -> dict[str, str | None]:
 
 
 def _version(name: str) -> str | None:
+    import importlib.metadata
+    import importlib.util
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -10,6 +10,8 @@ from weft.formats.model_files import ModelFiles
 
 
 def _is_gguf(path: Path) -> bool:
+    if not path.is_file():
+        return False
     from weft.formats.gguf import looks_like_gguf
 
     return looks_like_gguf(path)

@@ -7,36 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import NDArray
 
-from weft.config import AnyModelConfig, ModelConfig
+from weft.config import ModelConfig
 from weft.errors import ConfigError
 from weft.inference.batch import Batch
-from weft.inference.beam import BeamSearch
-from weft.inference.constraint import Language, Vocabulary, constrain
-from weft.inference.contrastive import ContrastiveSearch
 from weft.inference.decoder import Decoder
 from weft.inference.options import TextOptions, check_samples, read_options
 from weft.inference.packed_decoder import PackedDecoder
 from weft.inference.packing import InferencePrecision
 from weft.inference.padding import Unpadded
-from weft.inference.prefix import Maker, fingerprint, start_after
-from weft.inference.speculative import (
-    GUESSES,
-    Draft,
-    Guesser,
-    PromptLookup,
-    Speculation,
-    check_vocabularies,
-)
 from weft.inference.stopping import StopFilter
 from weft.inference.text import Generation
 from weft.inference.tokens import Constraint, Continuation, Tokens
 from weft.models import CachePrecision, KeyValueCache
 from weft.random import Generator
 from weft.sampling import Sampling
+
+if TYPE_CHECKING:  # ways of choosing are imported when they are asked for
+    from weft.config import AnyModelConfig
+    from weft.inference.constraint import Language, Vocabulary
+    from weft.inference.speculative import Guesser
 
 BATCH_SIZE = 16
 
@@ -138,6 +131,8 @@ class LoadedModel:
         parsed JSON schema. Make it once for many texts: it remembers what it worked out. Raises
         `ConfigError` for what is not supported or too large, or cannot be written in the tokens.
         """
+        from weft.inference.constraint import Vocabulary, constrain
+
         if self._vocabulary is None:
             self._vocabulary = Vocabulary(self.tokenizer, self.config.vocab_size)
         return constrain(self._vocabulary, **kind)
@@ -247,6 +242,8 @@ class LoadedModel:
                 f"{text.search.replace('_', '-')} has to; generate; leave it out"
             )
         if text.search == "beams":
+            from weft.inference.beam import BeamSearch
+
             return BeamSearch(
                 self.decoder,
                 prompt,
@@ -256,6 +253,8 @@ class LoadedModel:
                 **common,
             )
         if text.search == "contrastive_alpha":
+            from weft.inference.contrastive import ContrastiveSearch
+
             alpha = text.contrastive_alpha
             return ContrastiveSearch(self.model, prompt, alpha=alpha, dtype=self.dtype, **common)
         common |= {
@@ -266,6 +265,8 @@ class LoadedModel:
         }
         if text.search is None:
             return Continuation(self.decoder, prompt, **common)
+        from weft.inference.speculative import GUESSES, Speculation
+
         guesser = self._guesser(text, sampling, common["generator"], len(prompt))
         guesses = text.guesses or GUESSES
         return Speculation(self.decoder, prompt, guesser=guesser, guesses=guesses, **common)
@@ -273,6 +274,8 @@ class LoadedModel:
     def _guesser(
         self, text: TextOptions, sampling: Sampling, generator: Generator, prompt_length: int
     ) -> Guesser:
+        from weft.inference.speculative import Draft, PromptLookup, check_vocabularies
+
         if text.draft is None:
             return PromptLookup(text.prompt_lookup)
         check_vocabularies(text.draft, self)
@@ -286,6 +289,8 @@ class LoadedModel:
 
     def _read_but_the_last(self, prompt: list[int], text: TextOptions) -> KeyValueCache:
         """A sequence that has read all of the prompt but its last token, by way of the file."""
+        from weft.inference.prefix import Maker, fingerprint, start_after
+
         assert text.prompt_cache is not None
         if not isinstance(self.config, ModelConfig):
             raise ConfigError(

@@ -7,28 +7,16 @@ are read by `weft.formats`; a name that is no path is looked up among those that
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from weft import kernels
-from weft.autograd import Tensor
-from weft.checkpoint import (
-    Checkpoint,
-    RunFolder,
-    best_checkpoint,
-    latest_checkpoint,
-    load_checkpoint,
-)
-from weft.config import AnyModelConfig, ModelConfig, model_from_dict
+from weft.config import ModelConfig
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
 from weft.formats import Weights, looks_foreign, read_model
-from weft.formats.parameters import parameter_shapes
-from weft.formats.pulled import is_short_name, pulled_model
 from weft.formats.quantized import (
     QuantizedWeights,
     as_quantized,
@@ -37,9 +25,11 @@ from weft.formats.quantized import (
 )
 from weft.inference.generation import LoadedModel
 from weft.inference.packing import InferencePrecision
-from weft.models import GPT, CachePrecision, skeleton
-from weft.nn import init
-from weft.tokenizers import tokenizer_from_json
+from weft.models import CachePrecision
+
+if TYPE_CHECKING:
+    from weft.checkpoint import Checkpoint, RunFolder
+    from weft.config import AnyModelConfig
 
 Which = Literal["best", "latest"]
 Precision = InferencePrecision | Literal["auto"]
@@ -73,7 +63,14 @@ def load(
     path = find_path(path)
     if not is_ours(path):
         return _load_foreign(path, precision, cache)
-    found = find_checkpoint(path, checkpoint)
+    return _load_ours(find_checkpoint(path, checkpoint), precision, cache)
+
+
+def _load_ours(
+    found: Checkpoint, precision: Precision, cache: CachePrecision | None
+) -> LoadedModel:
+    from weft.tokenizers import tokenizer_from_json
+
     config = model_config(found)
     tokenizer = tokenizer_from_json(found.tokenizer_json)
     if tokenizer.vocab_size > config.vocab_size:
@@ -129,6 +126,8 @@ def build_family(config: AnyModelConfig, found: Checkpoint) -> Any:
 
     Layers without arrays for them are refused before they are made.
     """
+    from weft.models import skeleton
+
     layers = getattr(config, "n_layer", 0)
     if layers > len(found.model):
         raise _unfit(f"{layers} layers, but {len(found.model)} arrays", found)
@@ -181,6 +180,8 @@ def find_path(path: str | Path) -> Path:
     found = Path(path)
     if found.exists():
         return found
+    from weft.formats.pulled import is_short_name, pulled_model
+
     pulled = pulled_model(str(path))
     if pulled is not None:
         return pulled
@@ -196,6 +197,8 @@ def is_ours(path: Path) -> bool:
 
 def model_config(found: Checkpoint) -> AnyModelConfig:
     """The configuration in config.json. Raises `CheckpointError` if it cannot be one."""
+    from weft.config import model_from_dict
+
     values = {key: value for key, value in found.config.items() if key != "format"}
     try:
         return model_from_dict(values, where=str(found.path / "config.json"))
@@ -210,6 +213,8 @@ def find_checkpoint(path: str | Path, which: Which = "best") -> Checkpoint:
     """
     if which not in ("best", "latest"):
         raise ConfigError(f"unknown checkpoint {which!r}; load; choose best or latest")
+    from weft.checkpoint import RunFolder, best_checkpoint, latest_checkpoint, load_checkpoint
+
     path = find_path(path)
     if not path.is_dir():
         raise MalformedFileError(
@@ -238,6 +243,8 @@ def _advice(run: RunFolder) -> str:
 
 def _nearest(path: Path) -> str:
     """A folder beside the missing one with nearly its name."""
+    import difflib
+
     try:
         names = [e.name for e in os.scandir(path.parent) if e.is_dir()]
     except OSError:
@@ -248,6 +255,8 @@ def _nearest(path: Path) -> str:
 
 def _fitting(config: ModelConfig, found: Checkpoint) -> Weights:
     """The checkpoint's weights; names and shapes, which cost nothing, are checked first."""
+    from weft.formats.parameters import parameter_shapes
+
     weights = read_quantized(found.model, str(found.path / WEIGHTS))
     if config.n_layer > len(weights):
         raise _unfit(f"{config.n_layer} layers, but {len(weights)} arrays", found)
@@ -283,6 +292,11 @@ def build(
     embedding stays in float32 unless it is the output layer too and float32 positions are added to
     it: the residual stream must stay in float32.
     """
+    from weft import kernels
+    from weft.autograd import Tensor
+    from weft.models import GPT
+    from weft.nn import init
+
     with init.skipped():
         model = GPT(config)
     keep = {"position.weight"}

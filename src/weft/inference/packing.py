@@ -25,7 +25,6 @@ from weft.formats.quantized import (
 )
 from weft.kernels import active
 from weft.kernels.reference.packed import PANEL
-from weft.models.transformer import rotation
 
 InferencePrecision = Literal["float32", "bfloat16", "int8", "int4"]
 Array = NDArray[Any]
@@ -62,7 +61,7 @@ def pack_decoder(
     packer = _Packer(weights, precision)
     embedding = packer.matrix("embedding.weight")  # first: the largest, and for a while there twice
     blocks = [_block(packer, c, f"blocks.{i}.") for i in range(c.n_layer)]
-    cos, sin = (None, None) if c.arch == "gpt2" else rotation(c)
+    cos, sin = _rotation(c)
     outer = {
         "embedding": embedding,
         "head": embedding if c.tie_embeddings else packer.matrix("head.weight"),
@@ -76,6 +75,14 @@ def pack_decoder(
     sizes |= {"layer_norm": gpt2, "gated": not gpt2}
     sizes |= {"relu": c.activation == "relu", "tanh": c.gelu == "tanh"}
     return active.native.Decoder(sizes, outer, blocks)
+
+
+def _rotation(c: ModelConfig) -> tuple[Array | None, Array | None]:
+    if c.arch == "gpt2":
+        return None, None
+    from weft.models.transformer import rotation
+
+    return rotation(c)
 
 
 def _block(packer: _Packer, c: ModelConfig, prefix: str) -> dict[str, Any]:

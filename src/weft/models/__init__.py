@@ -1,12 +1,30 @@
 """The model families, one architecture per file; each answers `model(tokens, state) -> logits`."""
 
-from weft.models.bag_of_words import BagOfWords
-from weft.models.cache import CachePrecision, KeyValueCache
-from weft.models.families import build, skeleton
-from weft.models.mlp import MLP
-from weft.models.ngram import NGram, NGramState
-from weft.models.transformer import GPT
-from weft.models.window import TokenWindow
+from typing import TYPE_CHECKING
+
+from weft.lazy import on_first_use
+
+if TYPE_CHECKING:
+    from weft.models.bag_of_words import BagOfWords
+    from weft.models.cache import CachePrecision, KeyValueCache
+    from weft.models.families import build, skeleton
+    from weft.models.mlp import MLP
+    from weft.models.ngram import NGram, NGramState
+    from weft.models.transformer import GPT
+    from weft.models.window import TokenWindow
+else:
+    __getattr__ = on_first_use(
+        __name__,
+        {
+            "bag_of_words": "BagOfWords",
+            "cache": "CachePrecision KeyValueCache",
+            "families": "build skeleton",
+            "mlp": "MLP",
+            "ngram": "NGram NGramState",
+            "transformer": "GPT",
+            "window": "TokenWindow",
+        },
+    )
 
 __all__ = [
     "GPT",

@@ -7,24 +7,21 @@ U+001C to U+001F as white space, which OpenAI's and Hugging Face's engines do no
 
 from __future__ import annotations
 
-import regex  # type: ignore[import-untyped]
+from functools import cache
+from typing import Any
 
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-
-_PIECES = regex.compile(GPT2_PATTERN)
 
 # Two neighbours that always lie in different pieces, whatever stands before or after them. The
 # alternatives of GPT2_PATTERN are runs of one class (letters, numbers, others, white space) with at
 # most one space in front; so a piece that covers a non-space ends where the class changes, except
 # after an apostrophe, which may take letters with it. (?r): search from the end.
-_BOUNDARY = regex.compile(
-    r"(?r)\S\s|\p{L}[^\s\p{L}]|\p{N}[^\s\p{N}]|[^\s\p{L}\p{N}']\p{L}|[^\s\p{L}\p{N}]\p{N}"
-)
+BOUNDARY = r"(?r)\S\s|\p{L}[^\s\p{L}]|\p{N}[^\s\p{N}]|[^\s\p{L}\p{N}']\p{L}|[^\s\p{L}\p{N}]\p{N}"
 
 
 def split(text: str) -> list[str]:
     """Cut a text into GPT-2's pieces; joined together they are the text again."""
-    pieces: list[str] = _PIECES.findall(text)
+    pieces: list[str] = _compiled(GPT2_PATTERN).findall(text)
     return pieces
 
 
@@ -33,5 +30,13 @@ def last_boundary(text: str) -> int:
 
     split(a + b) == split(a[:cut]) + split(a[cut:] + b) for every b, with cut = last_boundary(a).
     """
-    match = _BOUNDARY.search(text)
+    match = _compiled(BOUNDARY).search(text)
     return 0 if match is None else match.start() + 1
+
+
+@cache
+def _compiled(pattern: str) -> Any:
+    """On first use: where the native twins run, nobody may ever need it."""
+    import regex  # type: ignore[import-untyped]
+
+    return regex.compile(pattern)

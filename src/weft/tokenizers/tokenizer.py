@@ -7,7 +7,6 @@ structure: text never spells them, unless the caller allows it for that text.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -66,6 +65,8 @@ class Tokenizer(ABC):
     @cached_property
     def hash(self) -> str:
         """SHA-256 of `to_json()`: shards and checkpoints name their tokenizer by it."""
+        import hashlib
+
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def encode(self, text: str, allowed_special: Collection[str] | str = ()) -> list[int]:
