@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.data import batch, validation_batches, window_starts
+from weft.data import batch, stream_batch, stream_windows, validation_batches, window_starts
 
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(0, 40))
 numbers = st.integers(0, 2**64 - 1)
@@ -87,3 +87,30 @@ def test_fewer_validation_batches(count: int, block: int, rows: int, most: int) 
     some = [x.tolist() for x, _ in validation_batches(tokens, block, rows, most)]
     assert len(some) == min(most, len(every))
     assert all(x in every for x in some) and some[:1] == every[:1]
+
+
+@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 200), numbers)
+def test_streams_go_on_where_they_ended(rows: int, block: int, extra: int, seed: int) -> None:
+    tokens = np.arange(block + 1 + extra, dtype=np.uint16)
+    windows = stream_windows(len(tokens), rows, block)
+    steps = [stream_batch(tokens, step, seed, rows, block) for step in range(windows)]
+    for x, y in steps:
+        assert x.shape == y.shape == (rows, block) and x.dtype == y.dtype == np.int64
+        assert (y == x + 1).all() and x.min() >= 0 and y.max() < len(tokens)
+    read = np.concatenate([x for x, _ in steps], axis=1)
+    assert (np.diff(read, axis=1) == 1).all()
+    if windows * rows * block < len(tokens):  # no token is read twice, and few are left out
+        assert len(np.unique(read)) == read.size > len(tokens) - 1 - rows * (block + 1)
+
+
+def test_each_pass_over_the_streams_begins_elsewhere() -> None:
+    tokens = np.arange(1000)
+    windows = stream_windows(1000, 3, 64)
+    passes = [stream_batch(tokens, i * windows, 5, 3, 64)[0] for i in range(20)]
+    assert len({int(x[0, 0]) for x in passes}) > 5
+    assert (stream_batch(tokens, 40, 5, 3, 64)[0] == stream_batch(tokens, 40, 5, 3, 64)[0]).all()
+
+
+def test_a_text_too_short_for_streams() -> None:
+    with pytest.raises(ValueError, match="hold no block"):
+        stream_batch(np.arange(8), 0, 1, 2, 8)

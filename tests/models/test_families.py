@@ -14,6 +14,9 @@ SMALL = {
     "gpt": {"n_layer": 2, "n_head": 2, "n_embd": 16, "block_size": 24},
     "mlp": {"context_size": 4, "n_layer": 2, "n_embd": 8, "intermediate_size": 16},
     "bow": {"context_size": 4, "n_embd": 8},
+    "rnn": {"n_embd": 8},
+    "gru": {"n_layer": 2, "n_embd": 8},
+    "lstm": {"n_layer": 3, "n_embd": 8, "tie_embeddings": True},
 }
 # The sums of a product may be taken in another order for another number of rows: a few roundings
 # of numbers of about 1.

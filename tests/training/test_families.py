@@ -13,6 +13,9 @@ from weft.training.evaluation import evaluate
 SMALL = {
     "mlp": {"context_size": 4, "n_embd": 8, "intermediate_size": 16},
     "bow": {"context_size": 4, "n_embd": 8},
+    "rnn": {"n_embd": 16},
+    "gru": {"n_embd": 16},
+    "lstm": {"n_layer": 2, "n_embd": 16, "dropout": 0.1, "accumulate": 2},
 }
 COMMON = {
     "block_size": 8,

@@ -4,7 +4,13 @@ Read in this order: `corpus.py` (text), `shards.py` (ids in a file), `prepare.py
 other), `batches.py` (what a step sees). `stories/` writes the default corpus.
 """
 
-from weft.data.batches import batch, validation_batches, window_starts
+from weft.data.batches import (
+    batch,
+    stream_batch,
+    stream_windows,
+    validation_batches,
+    window_starts,
+)
 from weft.data.corpus import Corpus, open_corpus
 from weft.data.pairs import (
     Marks,
@@ -46,6 +52,8 @@ __all__ = [
     "pair_batch",
     "prepare",
     "split_pairs",
+    "stream_batch",
+    "stream_windows",
     "validation_batches",
     "window_starts",
     "write_shard",

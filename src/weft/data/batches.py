@@ -45,6 +45,35 @@ def window_starts(
     return (fractions * places).astype(np.int64)
 
 
+def stream_windows(count: int, batch_size: int, block_size: int) -> int:
+    """Windows of a stream, at least one, when `count` tokens are cut into `batch_size` streams."""
+    return max(1, (count - 1) // batch_size // block_size)
+
+
+def stream_batch(
+    tokens: NDArray[Any], step: int, seed: int, batch_size: int, block_size: int
+) -> Batch:
+    """As `batch`, of streams: row b of a step goes on where row b of the step before ended.
+
+    Stream b begins at b N / B, and has `stream_windows` windows; then all begin again, each pass
+    at another place, from `seed`, within what does not fill a window. A text that is too short for
+    that many streams has them overlap, one window each. Raises ValueError if N is too small.
+    """
+    count = len(tokens)
+    if count <= block_size:
+        raise ValueError(f"{count} tokens hold no block of {block_size} and its target")
+    windows = stream_windows(count, batch_size, block_size)
+    length = (count - 1) // batch_size  # of a stream
+    if length < block_size:
+        starts = np.arange(batch_size) * (count - 1 - block_size) // max(batch_size - 1, 1)
+    else:
+        spare = length - windows * block_size + 1
+        shift = window_starts(spare + 1, step // windows, seed, 1, 1)
+        starts = np.arange(batch_size) * length + shift + step % windows * block_size
+    read = tokens[starts[:, None] + np.arange(block_size + 1)].astype(np.int64)  # (B, T + 1)
+    return np.ascontiguousarray(read[:, :-1]), np.ascontiguousarray(read[:, 1:])
+
+
 def validation_batches(
     tokens: NDArray[Any], block_size: int, batch_size: int, max_batches: int | None = None
 ) -> Iterator[Batch]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from weft.models.families import build, skeleton
     from weft.models.mlp import MLP
     from weft.models.ngram import NGram, NGramState
+    from weft.models.recurrent import Recurrent, RecurrentState
     from weft.models.transformer import GPT
     from weft.models.window import TokenWindow
 else:
@@ -21,6 +22,7 @@ else:
             "families": "build skeleton",
             "mlp": "MLP",
             "ngram": "NGram NGramState",
+            "recurrent": "Recurrent RecurrentState",
             "transformer": "GPT",
             "window": "TokenWindow",
         },
@@ -34,6 +36,8 @@ __all__ = [
     "KeyValueCache",
     "NGram",
     "NGramState",
+    "Recurrent",
+    "RecurrentState",
     "TokenWindow",
     "build",
     "skeleton",

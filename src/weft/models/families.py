@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from weft import nn
-from weft.config import AnyModelConfig, BagOfWordsConfig, MLPConfig, ModelConfig
+from weft.config import (
+    AnyModelConfig,
+    BagOfWordsConfig,
+    MLPConfig,
+    ModelConfig,
+    RecurrentConfig,
+)
 from weft.errors import ConfigError
 from weft.nn import init
 from weft.random import Generator
@@ -25,6 +31,10 @@ def build(config: AnyModelConfig, generator: Generator | None = None) -> Any:
         from weft.models.bag_of_words import BagOfWords
 
         return BagOfWords(config, generator)
+    if isinstance(config, RecurrentConfig):
+        from weft.models.recurrent import Recurrent
+
+        return Recurrent(config, generator)
     raise ConfigError(f"there is no model {config.model} yet; model; choose gpt, mlp or bow")
 
 

@@ -13,7 +13,7 @@ from weft.training.evaluation import evaluate
 from weft.training.optimization import Optimization
 from weft.training.sample import sample_text
 from weft.training.session import Session, resolve
-from weft.training.step import clip, gradients, micro_batches
+from weft.training.step import clip, gradients
 
 WARM_UP_STEPS = 2
 TIMED_SECONDS = 2.0
@@ -38,9 +38,10 @@ def _measure(session: Session) -> tuple[float, float, float]:
     """Seconds of a step, of an evaluation with its sample, and of the whole validation split.
 
     The steps are real but for a learning rate of zero, on optimisers that are thrown away: the
-    weights stay as they are, bit for bit.
+    weights stay as they are, bit for bit, and so do the states of streams.
     """
     optimization, config = session.optimization, session.config
+    carried = session.carried()
     session.optimization = _standing_still(session)
     for i in range(WARM_UP_STEPS):
         _timed_step(session, i)
@@ -50,6 +51,8 @@ def _measure(session: Session) -> tuple[float, float, float]:
     ):
         times.append(_timed_step(session, len(times)))
     session.optimization = optimization
+    if session.streams is not None:
+        session.streams.load(carried)
     batches = min(4, config.eval_batches)
     block_size, tokens = session.model_config.block_size, session.dataset.val.tokens
     options: dict[str, Any] = {"block_size": block_size, "batch_size": config.batch_size}
@@ -70,9 +73,7 @@ def _standing_still(session: Session) -> Optimization:
 
 def _timed_step(session: Session, step: int) -> float:
     config, begin = session.config, time.monotonic()
-    sizes = (config.batch_size, config.accumulate, session.model_config.block_size)
-    batches = micro_batches(session.dataset.train.tokens, step, config.seed, *sizes)
-    gradients(session.model, batches, session.dtype)
+    gradients(session.model, session.batches(step), session.dtype)
     _, scale = clip(session.model, config.grad_clip)
     session.optimization.step(step, scale)
     session.model.zero_grad()

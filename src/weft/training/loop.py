@@ -28,7 +28,6 @@ from weft.training.step import (
     check_weights,
     clip,
     gradients,
-    micro_batches,
     step_seed,
 )
 
@@ -90,7 +89,7 @@ class Loop:
         config, begin = self.config, time.monotonic()
         manual_seed(step_seed(config.seed, step))  # dropout
         with np.errstate(over="ignore", invalid="ignore"):  # checked below, with names
-            loss = gradients(self.model, self._batches(step), self.session.dtype)
+            loss = gradients(self.model, self.session.batches(step), self.session.dtype)
             norm, scale = clip(self.model, config.grad_clip)
         check_finite(self.model, loss, norm, step + 1, str(self.session.run.path))
         rate = self.session.optimization.step(step, scale)
@@ -107,12 +106,6 @@ class Loop:
             "seconds": self.seconds,
             "step_seconds": duration,
         }
-
-    def _batches(self, step: int) -> Any:
-        config, block_size = self.config, self.session.model_config.block_size
-        tokens = self.session.dataset.train.tokens
-        sizes = (config.batch_size, config.accumulate, block_size)
-        return micro_batches(tokens, step, config.seed, *sizes)
 
     def tokens(self, done: int) -> int:
         """Training tokens after `done` steps; a changed batch size counts from its change on."""
@@ -177,7 +170,7 @@ class Loop:
             config=to_dict(session.model_config),
             tokenizer_json=session.tokenizer.to_json(),
             model={name: tensor.array for name, tensor in self.model.state_dict().items()},
-            optimizer=session.optimization.state(),
+            optimizer=session.optimization.state() | session.carried(),
             state=state_of(session, step, **figures),
         )
 

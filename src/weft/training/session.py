@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from weft.checkpoint import Checkpoint, RunFolder, latest_checkpoint
 from weft.config import (
     AnyModelConfig,
+    RecurrentConfig,
     TrainConfig,
     from_dict,
     model_from_dict,
@@ -28,6 +29,8 @@ from weft.training.memory import check_memory
 from weft.training.optimization import Optimization, default_learning_rate, width
 from weft.training.preparation import Source, check_same_data, fingerprint, reopen
 from weft.training.progress import Progress
+from weft.training.step import MicroBatch, micro_batches
+from weft.training.streams import Streams, split_carried
 
 # What decides the data and its order cannot change half-way; the rest of the options can.
 FIXED = ("data", "tokenizer", "vocab_size", "val_fraction", "seed")
@@ -56,6 +59,27 @@ class Session:
     def fingerprint(self) -> dict[str, Any]:
         """What checkpoints note of the data."""
         return fingerprint(self.dataset)
+
+    @functools.cached_property
+    def streams(self) -> Streams | None:
+        """What a recurrent model reads, and its state; None for a model without one."""
+        if not isinstance(self.model_config, RecurrentConfig):
+            return None
+        return Streams(self.model, self.dataset.train.tokens, self.config.seed, self._sizes)
+
+    def batches(self, step: int) -> Sequence[MicroBatch]:
+        """The micro-batches of a step; of streams, that of the one after the step before."""
+        if self.streams is not None:
+            return self.streams.batches(step)
+        return micro_batches(self.dataset.train.tokens, step, self.config.seed, *self._sizes)
+
+    def carried(self) -> dict[str, Any]:
+        """What a checkpoint holds beside weights and optimiser: the states of the streams."""
+        return {} if self.streams is None else self.streams.arrays()
+
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        return self.config.batch_size, self.config.accumulate, self.model_config.block_size
 
     @property
     def dtype(self) -> Any:
@@ -192,8 +216,11 @@ def _load(session: Session, checkpoint: Checkpoint) -> None:
         raise CheckpointError(
             f"the weights do not fit the model: {reason}; {checkpoint.path}; use another checkpoint"
         ) from error
-    session.optimization.load_state(checkpoint.optimizer)
+    optimizer, carried = split_carried(checkpoint.optimizer)
+    session.optimization.load_state(optimizer)
     session.step, session.state = checkpoint.step, checkpoint.state
+    if session.streams is not None and not session.streams.load(carried):
+        session.progress.message("another number of streams: their states begin anew")
 
 
 def _note_changes(session: Session, before: TrainConfig) -> None:

@@ -20,12 +20,15 @@ from weft.nn.clip_grad import TINY, total_norm
 from weft.training.precision import computing_in
 
 IGNORED = -100  # a target that does not count
-MicroBatch = tuple[NDArray[np.int64], NDArray[np.int64]]
+Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+MicroBatch = (
+    Batch | tuple[NDArray[np.int64], NDArray[np.int64], Any]
+)  # with a state that is carried
 
 
 def micro_batches(
     tokens: NDArray[Any], step: int, seed: int, batch_size: int, accumulate: int, block_size: int
-) -> list[MicroBatch]:
+) -> list[Batch]:
     """The step's batch of batch_size x accumulate rows, cut into `accumulate` of batch_size."""
     x, y = batch(tokens, step, seed, batch_size * accumulate, block_size)
     cuts = range(0, len(x), batch_size)
@@ -35,20 +38,25 @@ def micro_batches(
 def gradients(model: Any, batches: Sequence[MicroBatch], dtype: Any = None) -> float:
     """Add the gradient of the mean loss over all targets of all micro-batches; returns that loss.
 
-    Micro-batches may differ in rows and length; targets that are `IGNORED` do not count.
+    Micro-batches may differ in rows and length; targets that are `IGNORED` do not count. A state,
+    where there is one, is read on from and moved on; no gradient goes back beyond it.
     """
-    count = sum(int((y != IGNORED).sum()) for _, y in batches)
+    count = sum(int((y != IGNORED).sum()) for _, y, *_ in batches)
     total = 0.0
-    for x, y in batches:
+    for x, y, *state in batches:
         with computing_in(dtype):
-            loss = batch_loss(model, x, y, count)
+            loss = batch_loss(model, x, y, count, *state)
         loss.backward()
         total += float(loss.item())
     return total
 
 
-def batch_loss(model: Any, x: NDArray[np.int64], y: NDArray[np.int64], count: int) -> Any:
+def batch_loss(
+    model: Any, x: NDArray[np.int64], y: NDArray[np.int64], count: int, state: Any = None
+) -> Any:
     """The sum of the losses over `count`: by the model itself, if it can do without the logits."""
+    if state is not None:
+        return model.loss(x, y, count, state)
     if hasattr(model, "loss"):
         return model.loss(x, y, count)
     logits = model(x)  # (B, T, V)
