@@ -31,7 +31,7 @@ def test_the_first_screen_shows_every_verb_with_an_example_in_80_columns(weft):
     assert ran.code == 0 and ran.err == ""
     assert max(map(len, ran.out.splitlines())) <= 80 and len(ran.out.splitlines()) <= 36
     for verb in main.VERBS.values():
-        assert f"  {verb.usage}" in ran.out and verb.example in ran.out
+        assert f"  {verb.example}" in ran.out and verb.summary in ran.out
     assert weft().out == weft("help").out == weft("-h").out == ran.out
 
 
@@ -72,7 +72,7 @@ def test_version(weft):
     ("argv", "error"),
     [
         ("trian x", "unknown command 'trian'; weft; did you mean train?"),
-        ("xyzzy", "unknown command 'xyzzy'; weft; choose one of train, generate, eval, convert"),
+        ("xyzzy", "unknown command 'xyzzy'; weft; choose one of train, ladder, generate"),
         ("bench trian", "unknown command 'trian'; weft bench; did you mean train?"),
         ("help trian", "unknown command 'trian'; weft; did you mean train?"),
         ("info", "missing argument MODEL; weft info; see weft info --help"),

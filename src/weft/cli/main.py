@@ -22,64 +22,35 @@ class Verb:
     """One command: its module in this package, and what the help says of it."""
 
     module: str
-    usage: str
     summary: str
     example: str
     subverbs: tuple[str, ...] = ()
 
 
 VERBS = {
-    "train": Verb(
-        "train", "train DATA", "train a model on a text", "weft train book.txt --minutes 10"
-    ),
-    "generate": Verb(
-        "generate",
-        "generate MODEL [PROMPT]",
-        "continue a text",
-        'weft generate runs/book-1 "Once upon"',
-    ),
-    "eval": Verb(
-        "evaluate",
-        "eval MODEL TEXT",
-        "loss, perplexity and bits per byte",
-        "weft eval runs/book-1 other.txt",
-    ),
+    "train": Verb("train", "train a model on a text", "weft train book.txt --minutes 10"),
+    "ladder": Verb("ladder", "every family, from n-gram to GPT", "weft ladder book.txt"),
+    "generate": Verb("generate", "continue a text", 'weft generate runs/book-1 "Once upon"'),
+    "eval": Verb("evaluate", "loss, perplexity, bits per byte", "weft eval runs/book-1 other.txt"),
     "convert": Verb(
-        "convert",
-        "convert SRC DST",
-        "to Hugging Face, GGUF, nanoGPT",
-        "weft convert runs/book-1 book.gguf",
+        "convert", "to Hugging Face, GGUF, nanoGPT", "weft convert runs/book-1 book.gguf"
     ),
-    "pull": Verb("pull", "pull NAME", "a model from the public hub", "weft pull gpt2"),
-    "info": Verb(
-        "info", "info MODEL", "what a model is made of, and its memory", "weft info runs/book-1"
-    ),
+    "pull": Verb("pull", "a model from the public hub", "weft pull gpt2"),
+    "info": Verb("info", "what a model is made of; its memory", "weft info runs/book-1"),
     "tokenizer": Verb(
         "tokenizer",
-        "tokenizer VERB",
         "train, encode, decode, show",
         'weft tokenizer show runs/book-1 "Hello"',
         ("train", "encode", "decode", "show"),
     ),
     "bench": Verb(
         "bench",
-        "bench VERB",
-        "speed of train, generate, kernels, tokenizer",
+        "speed of train, generate, kernels",
         "weft bench train --n-layer 6",
         ("train", "generate", "kernels", "tokenizer"),
     ),
-    "lessons": Verb(
-        "lessons",
-        "lessons [NUMBER]",
-        "the lessons, runnable: from counting words to a GPT",
-        "weft lessons 4",
-    ),
-    "doctor": Verb(
-        "doctor",
-        "doctor [RUN]",
-        "check the machine, or a run folder",
-        "weft doctor runs/book-1",
-    ),
+    "lessons": Verb("lessons", "lessons to run, from words to a GPT", "weft lessons 4"),
+    "doctor": Verb("doctor", "check the machine, or a run folder", "weft doctor runs/book-1"),
 }
 
 INTRODUCTION = """\
@@ -93,10 +64,9 @@ version. Results go to stdout, progress to stderr. Exit codes: 0 done, 1 failed,
 
 
 def top_help() -> str:
-    """The first screen: every verb, what it does, and one example of each."""
+    """The first screen: an example of every verb, and what it does."""
     lines = [INTRODUCTION]
-    for verb in VERBS.values():
-        lines += [f"  {verb.usage:<26}{verb.summary}", f"{'':28}{verb.example}"]
+    lines += [f"  {verb.example:<40} {verb.summary}" for verb in VERBS.values()]
     return "\n".join([*lines, CLOSING])
 
 
