@@ -9,7 +9,7 @@ import numpy as np
 
 from weft.autograd import ops
 from weft.autograd.device import check_device
-from weft.autograd.tensor import Tensor, apply, as_array, sizes
+from weft.autograd.tensor import Tensor, apply, as_array
 from weft.random import Generator, default_generator
 
 float32 = np.dtype(np.float32)
@@ -40,21 +40,21 @@ def zeros(
     *size: Any, dtype: Any = float32, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     check_device(device)
-    return Tensor(np.zeros(sizes(size), dtype)).requires_grad_(requires_grad)
+    return Tensor(np.zeros(ops.sizes(size), dtype)).requires_grad_(requires_grad)
 
 
 def ones(
     *size: Any, dtype: Any = float32, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     check_device(device)
-    return Tensor(np.ones(sizes(size), dtype)).requires_grad_(requires_grad)
+    return Tensor(np.ones(ops.sizes(size), dtype)).requires_grad_(requires_grad)
 
 
 def empty(
     *size: Any, dtype: Any = float32, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     check_device(device)
-    return Tensor(np.empty(sizes(size), dtype)).requires_grad_(requires_grad)
+    return Tensor(np.empty(ops.sizes(size), dtype)).requires_grad_(requires_grad)
 
 
 def full(size: Sequence[int], fill_value: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -96,13 +96,13 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
 def rand(*size: Any, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
     """Uniform in [0, 1), PyTorch's very numbers for the same seed."""
     source = generator or default_generator()
-    return Tensor(source.uniform(sizes(size))).requires_grad_(requires_grad)
+    return Tensor(source.uniform(ops.sizes(size))).requires_grad_(requires_grad)
 
 
 def randn(*size: Any, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
     """Standard normal, PyTorch's numbers to the last digit or two for the same seed."""
     source = generator or default_generator()
-    return Tensor(source.normal(sizes(size))).requires_grad_(requires_grad)
+    return Tensor(source.normal(ops.sizes(size))).requires_grad_(requires_grad)
 
 
 def randint(low: int, high: int, size: Sequence[int], generator: Generator | None = None) -> Tensor:

@@ -193,6 +193,10 @@ def dropout(x: Array, p: float, key: int) -> Result:
     return active.dropout_forward(x, p, key), lambda dy: active.dropout_backward(dy, p, key)
 
 
+def clone(x: Array) -> Result:
+    return copied(x), lambda dy: dy
+
+
 def cast(x: Array, dtype: Any) -> Result:
     return cast_array(x, dtype), lambda dy: cast_array(dy, x.dtype)
 
@@ -260,6 +264,13 @@ def log_softmax(x: Array) -> Result:
 
 
 # ----- shapes ---------------------------------------------------------------------------------
+
+
+def sizes(shape: tuple[Any, ...]) -> Shape:
+    """`view(2, 3)` and `view((2, 3))` mean the same."""
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        return tuple(shape[0])
+    return shape
 
 
 def reshape(x: Array, shape: Shape) -> Result:

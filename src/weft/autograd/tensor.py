@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from weft.autograd.engine import Node, backward_pass
 from weft.autograd.mode import is_grad_enabled
 from weft.autograd.printing import tensor_text
 from weft.kernels import active
+
+if TYPE_CHECKING:
+    from weft.autograd.graph import Graph
 
 Array = NDArray[Any]
 Number = int | float
@@ -162,6 +165,12 @@ class Tensor:
         if self.node is not None:
             self.node.retained = {**(self.node.retained or {}), self.index: self}
 
+    def graph(self, path: Any = None, names: Any = None, gradients: bool = False) -> Graph:
+        """A picture of how this was computed, as SVG, also to `path`: `autograd.graph.graph`."""
+        from weft.autograd.graph import graph
+
+        return graph(self, path, names, gradients)
+
     # ----- looking at it -----
 
     @property
@@ -255,6 +264,8 @@ class Tensor:
             return (self.log() * exponent).exp()
         return apply(ops.power, self, exponent=exponent)
 
+    pow = __pow__
+
     def __rpow__(self, base: Number) -> Tensor:
         return (self * math.log(base)).exp()
 
@@ -330,9 +341,6 @@ class Tensor:
     def square(self) -> Tensor:
         return self * self
 
-    def pow(self, exponent: Any) -> Tensor:
-        return self.__pow__(exponent)
-
     def clamp(self, min: Number | None = None, max: Number | None = None) -> Tensor:
         return apply(ops.clamp, self, low=min, high=max)
 
@@ -390,13 +398,13 @@ class Tensor:
     # ----- shapes -----
 
     def reshape(self, *shape: Any) -> Tensor:
-        return apply(ops.reshape, self, shape=sizes(shape))
+        return apply(ops.reshape, self, shape=ops.sizes(shape))
 
     def view(self, *shape: Any) -> Tensor:
-        return apply(ops.reshape, self, shape=sizes(shape))
+        return apply(ops.reshape, self, shape=ops.sizes(shape))
 
     def permute(self, *dims: Any) -> Tensor:
-        return apply(ops.permute, self, axes=sizes(dims))
+        return apply(ops.permute, self, axes=ops.sizes(dims))
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         axes = list(range(self.ndim))
@@ -430,7 +438,7 @@ class Tensor:
         return self.reshape(*np.expand_dims(self.array, dim).shape)
 
     def expand(self, *shape: Any) -> Tensor:
-        wanted = sizes(shape)
+        wanted = ops.sizes(shape)
         extra = len(wanted) - self.ndim
         full = tuple(self.shape[i - extra] if n == -1 else n for i, n in enumerate(wanted))
         return apply(ops.broadcast_to, self, shape=full)
@@ -471,8 +479,7 @@ class Tensor:
     def long(self) -> Tensor:
         return self.to(np.int64)
 
-    def clone(self) -> Tensor:
-        return apply(lambda x: (ops.copied(x), lambda dy: dy), self)
+    clone = unary(ops.clone)
 
 
 def along_last(op: Callable[..., Any], x: Tensor, dim: int) -> Tensor:
@@ -491,10 +498,3 @@ def as_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(as_index(i) for i in index)
     return index.array if isinstance(index, Tensor) else index
-
-
-def sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """`view(2, 3)` and `view((2, 3))` mean the same."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        return tuple(shape[0])
-    return shape
