@@ -42,7 +42,7 @@ class DictionaryModel:
         if five[1] and five[i]:
             y = five[1] / (five[1] + 2 * five[2])
             d = i - (i + 1) * y * five[i + 1] / five[i]
-            if d > 0:
+            if 0 < d < i:
                 return d
         return {1: 0.5, 2: 1.0, 3: 1.5}[i]
 

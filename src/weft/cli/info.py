@@ -32,7 +32,7 @@ class Info:
 
 
 def run(options: Info) -> None:
-    from weft.config import to_dict
+    from weft.config import NGramConfig, to_dict
     from weft.inference import load
 
     loaded = load(options.model, checkpoint=options.checkpoint)
@@ -50,6 +50,8 @@ def run(options: Info) -> None:
         ],
         "memory_bytes": memory_bytes(loaded.config, shapes),
     }
+    if isinstance(loaded.config, NGramConfig):
+        values |= {"n_grams": loaded.model.sizes, "memory_bytes": {"counts": loaded.model.nbytes}}
     for note in loaded.notes:
         output.note(f"weft: {note}")
     if options.json:
@@ -123,12 +125,17 @@ def _print(
     fields.append(("tokenizer", kind))
     output.result(output.table(fields) + "\n")
     output.result(output.table(tree_rows(shapes), "llr") + "\n")
-    without = values["parameters_without_embeddings"]
-    output.result(f"{values['parameters']:,} parameters, {without:,} without embeddings\n")
+    if "n_grams" in values:
+        output.result(f"{sum(values['n_grams']):,} n-grams\n")
+    else:
+        without = values["parameters_without_embeddings"]
+        output.result(f"{values['parameters']:,} parameters, {without:,} without embeddings\n")
     output.result(output.table(_memory_rows(values["memory_bytes"]), "lrr"))
 
 
 def _memory_rows(memory: dict[str, Any]) -> list[tuple[str, ...]]:
+    if "counts" in memory:
+        return [("memory", ""), ("counts and tokens", bytes_text(memory["counts"]))]
     rows: list[tuple[str, ...]] = [("memory", *BYTES)]
     for label, key in (("weights", "weights"), ("cache, full context", "cache_full")):
         if key not in memory:

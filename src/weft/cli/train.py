@@ -88,7 +88,7 @@ def run(options: Any) -> None:
         ("checkpoint", result.checkpoint),
     ]
     output.result(output.table(rows))
-    _next_commands(out)
+    _next_commands(out, options.model != "ngram")
 
 
 def _places(options: Any) -> tuple[str, str]:
@@ -146,13 +146,11 @@ def _hint_at_resuming(out: str) -> Iterator[None]:
         raise
 
 
-def _next_commands(out: str) -> None:
+def _next_commands(out: str, more: bool) -> None:
     name = shlex.quote(out)
-    output.note(
-        f"\nNext:  weft generate {name} --seed 1\n"
-        f"       weft info {name}\n"
-        f"       weft train --resume --out {name} --steps MORE"
-    )
+    output.note(f"\nNext:  weft generate {name} --seed 1\n       weft info {name}")
+    if more:
+        output.note(f"       weft train --resume --out {name} --steps MORE")
 
 
 COMMANDS: dict[str, Any] = {"": (Train, run)}

@@ -29,7 +29,7 @@ class NGramConfig:
     add_k: float = 0.01
     """What is added to every count (add-k)."""
     discount: float | None = None
-    """What kneser-ney and backoff take from every count, in (0, 1]; by default three values for
+    """What kneser-ney and backoff take from every count, in (0, 1); by default three values for
     each length of n-gram are estimated from the counts."""
     unseen: Unseen = "shorter"
     """What `none` does in a context that was never seen: ask the `shorter` one, or give `zero`."""
@@ -46,7 +46,7 @@ class NGramConfig:
         check_range(self, "order", 1, LARGEST_ORDER)
         check_range(self, "add_k", 0, 1e6, above=True)
         if self.discount is not None:
-            check_range(self, "discount", 0, 1, above=True)
+            check_range(self, "discount", 0, 1, above=True, below=True)
 
     @property
     def context(self) -> int:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from weft.errors import ConfigError, DataError
 from weft.inference.tokens import forward
 from weft.kernels import active
+from weft.models import NGram
 
 IGNORED = -100
 STRETCH = 2048  # tokens of a text that is read as one piece, at a time
@@ -75,7 +76,7 @@ def evaluate_arrays(
     batch, state = (1, loaded.model.start(1)) if endless else (batch, None)
     loaded.model.eval()
     for x, y in _batches(_windows(arrays, T, stride), batch):
-        nats += _loss_sum(forward(loaded.model, x, state, loaded.dtype), y)
+        nats += _nats(loaded, x, y, state)
         scored = y[y != IGNORED]
         tokens += len(scored)
         size += int(lengths[scored].sum())
@@ -87,6 +88,12 @@ def evaluate_arrays(
 def byte_lengths(tokenizer: Any) -> NDArray[np.int64]:
     """Bytes of UTF-8 text that each id stands for, (V,)."""
     return np.array([len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)])
+
+
+def _nats(loaded: Any, x: NDArray[np.int64], y: NDArray[np.int64], state: Any) -> float:
+    if isinstance(loaded.model, NGram):  # knows one token's probability without all the others'
+        return -float(loaded.model.log_probabilities(x, y, state).sum())
+    return _loss_sum(forward(loaded.model, x, state, loaded.dtype), y)
 
 
 def _loss_sum(logits: NDArray[Any], targets: NDArray[np.int64]) -> float:

@@ -10,6 +10,7 @@ from weft.config import (
     BagOfWordsConfig,
     MLPConfig,
     ModelConfig,
+    NGramConfig,
     RecurrentConfig,
 )
 from weft.errors import ConfigError
@@ -35,7 +36,11 @@ def build(config: AnyModelConfig, generator: Generator | None = None) -> Any:
         from weft.models.recurrent import Recurrent
 
         return Recurrent(config, generator)
-    raise ConfigError(f"there is no model {config.model} yet; model; choose gpt, mlp or bow")
+    if isinstance(config, NGramConfig):
+        from weft.models.ngram import NGram
+
+        return NGram(config, generator)
+    raise ConfigError(f"there is no model {config.model} yet; model; choose another")
 
 
 def skeleton(config: AnyModelConfig) -> nn.Module:

@@ -107,14 +107,14 @@ def modified_discounts(counts: Integers) -> Floats:
     """Discounts of counts 1, 2, and 3 or more, from how many n-grams have which count.
 
     Chen and Goodman, equation 26: Y = n1 / (n1 + 2 n2), D_i = i - (i + 1) Y n_(i+1) / n_i. One
-    that cannot be estimated, or is not above 0, is 0.5, 1 or 1.5.
+    that would take nothing or everything, or cannot be estimated, is 0.5, 1 or 1.5.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6).astype(np.float64)
     found = np.array(FALLBACK)
     for i in (1, 2, 3):
         if n[1] and n[i]:
             d = i - (i + 1) * n[1] / (n[1] + 2 * n[2]) * n[i + 1] / n[i]
-            found[i - 1] = d if d > 0 else found[i - 1]
+            found[i - 1] = d if 0 < d < i else found[i - 1]
     return found
 
 

@@ -41,9 +41,9 @@ class Optimization:
         hidden, rest = split(list(model.named_parameters()), config.optimizer)
         betas = (config.beta1, config.beta2)
         groups = [group for group in decay_groups(rest, config.weight_decay) if group["params"]]
-        self.optimizers: dict[str, Any] = {
-            "adamw": AdamW(groups, lr=config.learning_rate, betas=betas)
-        }
+        self.optimizers: dict[str, Any] = {}
+        if groups:  # an n-gram model has none
+            self.optimizers["adamw"] = AdamW(groups, lr=config.learning_rate, betas=betas)
         if hidden:
             rate, decay = config.muon_learning_rate, config.weight_decay
             self.optimizers["muon"] = Muon(hidden, lr=rate, weight_decay=decay)

@@ -9,11 +9,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from weft.checkpoint import RunFolder
-from weft.config import FAMILIES, ModelConfig, TrainConfig, from_dict, unknown_key_message
+from weft.config import (
+    FAMILIES,
+    ModelConfig,
+    NGramConfig,
+    TrainConfig,
+    from_dict,
+    unknown_key_message,
+)
 from weft.errors import ConfigError
 from weft.kernels import active
 from weft.random import default_generator
 from weft.runlog import MetricsLog, drop_after
+from weft.training import counting
+from weft.training.counting import Counting
 from weft.training.duration import steps_for
 from weft.training.loop import Loop
 from weft.training.progress import Progress, choose_progress
@@ -64,7 +73,7 @@ def train(
         )
     begun = time.monotonic()
     continuing = resume and run.config_path.exists()
-    config = None if continuing else _new_config(train_options, resume)
+    config = None if continuing else _new_config(train_options, resume, model_options.get("model"))
     run.create()
     with run.lock(), _own_randomness():
         if config is None:
@@ -72,6 +81,8 @@ def train(
         else:
             session = begin(run, config, model_options, progress)
         with _thread_count(session.config.threads):
+            if isinstance(session.model_config, NGramConfig):
+                counting.check_options(train_options)
             return _go(session, "minutes" in train_options, begun)
 
 
@@ -88,12 +99,15 @@ def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
     )
 
 
-def _new_config(options: dict[str, Any], resume: bool) -> TrainConfig:
+def _new_config(options: dict[str, Any], resume: bool, family: str | None) -> TrainConfig:
     if "data" not in options:
         what = "there is no run to go on with" if resume else "no DATA given"
         raise ConfigError(f"{what}; {options['out']}; name a text file, a folder or `stories`")
     if "steps" in options and "minutes" in options:
         raise ConfigError("both steps and minutes; train; give one of them")
+    if family == "ngram":
+        counting.check_options(options)
+        options = {**options, "steps": counting.STEPS}
     if "steps" not in options and "minutes" not in options:
         options = {**options, "steps": DEFAULT_STEPS}
     return from_dict(TrainConfig, options, "train")
@@ -114,13 +128,17 @@ def _go(session: Session, measure: bool, begun: float) -> TrainResult:
         drop_after(session.run.metrics_path, session.step)
         session.model.train()
         with MetricsLog(session.run.metrics_path) as log, StopRequest() as stop:
-            return Loop(session, log, stop).run()
+            counted = isinstance(session.model_config, NGramConfig)
+            return (Counting if counted else Loop)(session, log, stop).run()
     finally:
         progress.finish()
 
 
 def _announce(session: Session) -> None:
     config, model = session.config, session.model_config
+    if isinstance(model, NGramConfig):
+        session.progress.message(f"{session.run.path}: {model.order}-grams, {model.smoothing}")
+        return
     count = sum(p.numel() for p in session.model.parameters())
     tokens = config.batch_size * config.accumulate * model.block_size
     kind = model.arch if isinstance(model, ModelConfig) else model.model
