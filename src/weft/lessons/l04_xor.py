@@ -52,8 +52,8 @@ draw(four_points, size=(4.4, 4.2))
 # two answers. After each layer comes a sigmoid, which squeezes any number into (0, 1); without it,
 # two layers in a row would be one linear function again.
 #
-# The program below is a PyTorch workshop's, and only its imports are changed. Weft has
-# PyTorch's names, its defaults and its random numbers: seed 42 draws the same weights here.
+# The program below is a PyTorch workshop's, and only its imports are changed. Weft has PyTorch's
+# names, its defaults and its random numbers: seed 42 draws the same weights here.
 
 # %%
 import weft as torch
@@ -86,9 +86,9 @@ print(model.fc1.bias)
 # %% [markdown]
 # Where do these numbers come from? `Linear` draws uniformly between −1/√n and 1/√n, where n is the
 # number of inputs, here 2, so all are below 0.7071. The draws come from a Mersenne Twister seeded
-# with 42, of which each uses 24 bits; the weight is drawn first, then the bias. If all weights were
-# equal instead, both hidden neurons would compute the same, get the same gradients, and stay equal
-# for ever. Random numbers are there to make them different.
+# with 42, of which each uses 24 bits; the weight is drawn first, then the bias. If all weights
+# were equal instead, both hidden neurons would compute the same, get the same gradients, and stay
+# equal for ever. Random numbers are there to make them different.
 #
 # What does a model say that has learned nothing?
 
@@ -123,9 +123,10 @@ print(output)
 #
 # ## Stochastic gradient descent: one example at a time
 #
-# Five lines, 40,000 times. `zero_grad` forgets the old gradients, because `backward` *adds* to what
-# is there. The loss is the squared distance from the target. `backward` finds, for each of the nine
-# parameters, which way the loss would grow; `step` moves all of them a little the other way.
+# Five lines, 40,000 times. `zero_grad` forgets the old gradients, because `backward` *adds* to
+# what is there. The loss is the squared distance from the target. `backward` finds, for each of
+# the nine parameters, which way the loss would grow; `step` moves all of them a little the other
+# way.
 
 # %%
 criterion = nn.MSELoss()
@@ -148,8 +149,8 @@ show("SGD, lr 0.1, 10,000 epochs", model)
 first = model
 
 # %% [markdown]
-# It has learned XOR: 0.05, 0.96, 0.94, 0.04. Below is the loss on the way there, then the answer to
-# *every* input between 0 and 1, before and after.
+# It has learned XOR: 0.05, 0.96, 0.94, 0.04. Below is the loss on the way there, then the answer
+# to *every* input between 0 and 1, before and after.
 
 
 # %%
@@ -172,8 +173,8 @@ draw(the_way_down)
 # ## A second start, and a trap
 #
 # The next model starts from the next random numbers. It sees all four examples at once and takes
-# bigger steps: learning rate 1, 10,000 of them. Averaging over all the data, the gradient is exact,
-# with no noise. Surely that is better?
+# bigger steps: learning rate 1, 10,000 of them. Averaging over all the data, the gradient is
+# exact, with no noise. Surely that is better?
 
 # %%
 inputs = torch.tensor(train_x, dtype=torch.float32)
@@ -245,9 +246,9 @@ draw(three_models, columns=3, size=(9.6, 3.4))
 
 # %% [markdown]
 # Left and right, both hidden neurons have found a line, and between the two lines the answer is 1.
-# In the middle only one line is left. Two neurons are just enough for XOR, and so there is no spare
-# one to take over when a start is bad. That is one of the reasons why big networks train more
-# easily than small ones.
+# In the middle only one line is left. Two neurons are just enough for XOR, and so there is no
+# spare one to take over when a start is bad. That is one of the reasons why big networks train
+# more easily than small ones.
 #
 # ## Questions
 #
@@ -258,9 +259,9 @@ draw(three_models, columns=3, size=(9.6, 3.4))
 #
 # ## Exercise: XOR without training
 #
-# Choose the nine numbers yourself. Every answer should be within 0.01 of the truth. A hint: let the
-# first hidden neuron compute OR, and the second AND. A sigmoid is nearly 0 below −5 and nearly 1
-# above 5, so weights like 20 make it a switch.
+# Choose the nine numbers yourself. Every answer should be within 0.01 of the truth. A hint: let
+# the first hidden neuron compute OR, and the second AND. A sigmoid is nearly 0 below −5 and nearly
+# 1 above 5, so weights like 20 make it a switch.
 
 
 # %% tags=["exercise"]
