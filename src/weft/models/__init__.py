@@ -7,6 +7,7 @@ from weft.lazy import on_first_use
 if TYPE_CHECKING:
     from weft.models.bag_of_words import BagOfWords
     from weft.models.cache import CachePrecision, KeyValueCache
+    from weft.models.encoder_decoder import EncoderDecoder, SourceState
     from weft.models.families import build, skeleton
     from weft.models.mlp import MLP
     from weft.models.ngram import NGram, NGramState
@@ -19,6 +20,7 @@ else:
         {
             "bag_of_words": "BagOfWords",
             "cache": "CachePrecision KeyValueCache",
+            "encoder_decoder": "EncoderDecoder SourceState",
             "families": "build skeleton",
             "mlp": "MLP",
             "ngram": "NGram NGramState",
@@ -33,11 +35,13 @@ __all__ = [
     "MLP",
     "BagOfWords",
     "CachePrecision",
+    "EncoderDecoder",
     "KeyValueCache",
     "NGram",
     "NGramState",
     "Recurrent",
     "RecurrentState",
+    "SourceState",
     "TokenWindow",
     "build",
     "skeleton",

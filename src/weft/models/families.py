@@ -13,7 +13,6 @@ from weft.config import (
     NGramConfig,
     RecurrentConfig,
 )
-from weft.errors import ConfigError
 from weft.nn import init
 from weft.random import Generator
 
@@ -40,7 +39,9 @@ def build(config: AnyModelConfig, generator: Generator | None = None) -> Any:
         from weft.models.ngram import NGram
 
         return NGram(config, generator)
-    raise ConfigError(f"there is no model {config.model} yet; model; choose another")
+    from weft.models.encoder_decoder import EncoderDecoder
+
+    return EncoderDecoder(config, generator)
 
 
 def skeleton(config: AnyModelConfig) -> nn.Module:
