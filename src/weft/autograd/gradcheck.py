@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,32 @@ import numpy as np
 from weft.autograd.mode import no_grad
 from weft.autograd.tensor import Array, Tensor
 
+Place = tuple[int, ...]
+
 
 class GradcheckError(RuntimeError):
     """An analytical gradient that differs from the numerical one."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both gradients of one tensor at `places`, each (N,), and which of them differ too much."""
+
+    places: Sequence[Place]
+    analytical: Array
+    numerical: Array
+    wrong: Array
+
+    def first_wrong(self) -> str | None:
+        """Where the first difference is, and both numbers; None where all agree."""
+        if not self.wrong.any():
+            return None
+        i = int(np.flatnonzero(self.wrong)[0])
+        return (
+            f"{self.places[i]}: analytical {self.analytical[i]:.8g}, "
+            f"numerical {self.numerical[i]:.8g}; {int(self.wrong.sum())} of {len(self.places)} "
+            "differ"
+        )
 
 
 def gradcheck(
@@ -27,27 +51,42 @@ def gradcheck(
 
     Inputs that require grad must be float64. All outputs are weighed with fixed random numbers
     and added up, so that one number depends on every entry. Raises GradcheckError naming the
-    input and the worst entry (or returns False, without `raise_exception`).
+    input and the first wrong entry (or returns False, without `raise_exception`).
     """
     checked = [t for t in inputs if isinstance(t, Tensor) and t.requires_grad]
     if not checked or any(t.dtype != np.float64 for t in checked):
         raise ValueError("gradcheck: pass float64 tensors, at least one with requires_grad=True")
-    for t in checked:
-        t.grad = None
-    weighed_sum(function(*inputs)).backward()
-    for position, t in enumerate(checked):
-        analytical = np.zeros_like(t.array) if t.grad is None else t.grad.array
-        numerical = central_differences(lambda: weighed_sum(function(*inputs)).item(), t.array, eps)
-        wrong = ~(np.abs(analytical - numerical) <= atol + rtol * np.abs(numerical))
-        if wrong.any():
+    found = compare(lambda: weighed_sum(function(*inputs)), checked, eps, atol, rtol)
+    for position, comparison in enumerate(found):
+        if (where := comparison.first_wrong()) is not None:
             if not raise_exception:
                 return False
-            where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise GradcheckError(
-                f"gradcheck: input {position} at {where}: analytical {analytical[where]:.8g}, "
-                f"numerical {numerical[where]:.8g}; {int(wrong.sum())} of {wrong.size} differ"
-            )
+            raise GradcheckError(f"gradcheck: input {position} at {where}")
     return True
+
+
+def compare(
+    value: Callable[[], Tensor],
+    tensors: Sequence[Tensor],
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    places: Callable[[Tensor], Sequence[Place]] | None = None,
+) -> Iterator[Comparison]:
+    """Both gradients of the number `value()` with respect to each tensor, one after the other.
+
+    `places` chooses the entries that are compared; unless given, all of them.
+    """
+    for t in tensors:
+        t.grad = None
+    value().backward()
+    gradients = [np.zeros_like(t.array) if t.grad is None else t.grad.array for t in tensors]
+    for t, gradient in zip(tensors, gradients, strict=True):
+        chosen = list(np.ndindex(t.shape)) if places is None else places(t)
+        analytical = np.array([gradient[place] for place in chosen])
+        numerical = central_differences(lambda: value().item(), t.array, eps, chosen)
+        wrong = ~(np.abs(analytical - numerical) <= atol + rtol * np.abs(numerical))
+        yield Comparison(chosen, analytical, numerical, wrong)
 
 
 def weighed_sum(outputs: Any) -> Tensor:
@@ -60,16 +99,18 @@ def weighed_sum(outputs: Any) -> Tensor:
     return total
 
 
-def central_differences(value: Callable[[], float], x: Array, eps: float) -> Array:
-    """d value / d x, entry by entry; `x` is changed in place and put back."""
-    gradient = np.zeros_like(x)
+def central_differences(
+    value: Callable[[], float], x: Array, eps: float, places: Sequence[Place]
+) -> Array:
+    """d value / d x at each of `places` (N,); `x` is changed in place and put back."""
+    gradient = np.zeros(len(places), x.dtype)
     with no_grad():
-        for index in np.ndindex(x.shape):
-            before = x[index]
-            x[index] = before + eps
+        for i, place in enumerate(places):
+            before = x[place]
+            x[place] = before + eps
             above = value()
-            x[index] = before - eps
+            x[place] = before - eps
             below = value()
-            x[index] = before
-            gradient[index] = (above - below) / (2 * eps)
+            x[place] = before
+            gradient[i] = (above - below) / (2 * eps)
     return gradient

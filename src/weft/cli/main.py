@@ -49,6 +49,9 @@ VERBS = {
         "weft bench train --n-layer 6",
         ("train", "generate", "kernels", "tokenizer"),
     ),
+    "gradcheck": Verb(
+        "gradcheck", "check a layer of your own", "weft gradcheck mine.py:Layer --shape 2,3"
+    ),
     "lessons": Verb("lessons", "lessons to run, from words to a GPT", "weft lessons 4"),
     "doctor": Verb("doctor", "check the machine, or a run folder", "weft doctor runs/book-1"),
 }
