@@ -358,6 +358,18 @@ def test_the_results_of_loading_count_seconds(load):
     assert "| weft float32 | 0.50 s | transformers float32 | 2.00 s | **4.00** |" in page
 
 
+def test_n_grams_of_a_large_text(load):
+    done = run("ngram.py", "--megabytes", "0.2", "--order", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    values = json.loads(done.stdout)
+    assert 200_000 <= values["text_bytes"] < 210_000 and values["tokens"] > 170_000
+    assert len(values["n_grams"]) == 3 and values["n_grams"] == sorted(values["n_grams"])
+    assert values["file_bytes"] > 2 * sum(values["n_grams"]) > 0
+    assert 0 < values["bits_per_byte"] < 4 and values["counting_seconds"] <= values["seconds"]
+    shown = load("ngram").table(values)
+    assert f"{values['file_bytes']:,} bytes" in shown and "MB" in shown
+
+
 def test_a_peer_that_is_missing_is_named(load):
     inference = load("inference")
     assert inference.find_peers(["transformers"], None)[1] in ([], ["transformers"])

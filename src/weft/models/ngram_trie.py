@@ -163,7 +163,7 @@ def to_arrays(trie: Trie) -> dict[str, Array]:
         arrays[f"fanout_{k}"] = fanout.astype(unsigned(fanout.max(initial=0)))
     large = trie.counts >= ESCAPE
     arrays["counts"] = np.where(large, ESCAPE, trie.counts).astype(np.uint8)
-    arrays["large_counts"] = trie.counts[large].astype(np.uint64)
+    arrays["large_counts"] = trie.counts[large].astype(unsigned(trie.counts.max(initial=0)))
     arrays["tail"] = trie.tail.astype(np.uint32)
     return arrays
 
