@@ -196,6 +196,7 @@ def test_a_comparison_replaces_its_row_and_keeps_the_others(load, tmp_path, monk
     ("data", "page", "module"),
     [
         ("benchmarks/results.json", "benchmarks/RESULTS.md", "results_document"),
+        ("docs/overfitting.json", "docs/overfitting.md", "overfitting"),
         ("docs/scaling.json", "docs/scaling.md", "scaling_document"),
     ],
 )

@@ -1,7 +1,7 @@
 """What README and the other documents say is what happens.
 
 Every line `$ command` of a ```console block is run, in order, in one folder per document; training
-is cut to a few steps, everything else is as written. Every ```python block is run, and what it
+is cut to a few steps of a narrow model, everything else is as written. Every ```python block is run, and what it
 prints must be what its comments say. The tree and the links name things that are there.
 """
 
@@ -31,8 +31,10 @@ def commands(document: str) -> list[str]:
 
 
 def shortened(command: str) -> list[str]:
-    """The command with training cut to four steps, and `weft` as this interpreter runs it."""
+    """The command with training cut to four steps of a narrow model, and `weft` as this interpreter runs it."""
     command = re.sub(r"--(minutes|steps) [\d.]+", "--steps 4", command)
+    for option, small in (("warmup-steps", 1), ("n-embd", 48), ("block-size", 32)):
+        command = re.sub(rf"--{option} \d+", f"--{option} {small}", command)
     words = shlex.split(command)
     if words[0] == "weft":
         words[:1] = [sys.executable, "-m", "weft"]

@@ -10,11 +10,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from weft.cli import output
 from weft.cli.options import Json, flag, off, positional
 from weft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from weft.inference.evaluation import Score
 
 SAMPLE_TOKENS = 120
 SHORTEST = 0.02  # minutes of a rung that is trained
@@ -166,24 +169,30 @@ def _climb(rung: Rung, options: Ladder, out: Path, minutes: float, first: Path) 
 
 
 def _score(folder: Path, seed: int) -> dict[str, Any]:
-    from weft.config import read_toml
-    from weft.data import open_dataset
     from weft.inference import load
-    from weft.inference.evaluation import evaluate_arrays
 
+    score, training_tokens = validation_score(folder)
     loaded = load(folder)
-    stored = read_toml(folder / "config.toml")["train"]
-    kept = folder / "data"
-    here = kept if (kept / "train.bin").exists() else Path(stored["data"])
-    dataset = open_dataset(here, loaded.tokenizer, stored.get("val_fraction", 0.1))
-    score = evaluate_arrays(loaded, [dataset.val.tokens])
     return {
         "parameters": sum(tensor.array.size for tensor in loaded.model.state_dict().values()),
         "bits_per_byte": score.bits_per_byte,
         "loss": score.loss,
-        "training_tokens": len(dataset.train.tokens),
+        "training_tokens": training_tokens,
         "sample": loaded.generate("", max_tokens=SAMPLE_TOKENS, seed=seed),
     }
+
+
+def validation_score(folder: Path) -> tuple[Score, int]:
+    """The score of a run's best checkpoint on its whole validation split; its training tokens."""
+    from weft.checkpoint import RunFolder
+    from weft.config import TrainConfig, from_dict, read_toml
+    from weft.inference import load
+    from weft.inference.evaluation import evaluate_arrays
+    from weft.training.preparation import reopen
+
+    stored = read_toml(folder / "config.toml")
+    _, dataset = reopen(from_dict(TrainConfig, stored["train"]), RunFolder(folder))
+    return evaluate_arrays(load(folder), [dataset.val.tokens]), len(dataset.train.tokens)
 
 
 def _why_not_below(row: dict[str, Any], above: dict[str, Any]) -> str | None:
