@@ -1,8 +1,9 @@
 """What README and the other documents say is what happens.
 
 Every line `$ command` of a ```console block is run, in order, in one folder per document; training
-is cut to a few steps of a narrow model, everything else is as written. Every ```python block is run, and what it
-prints must be what its comments say. The tree and the links name things that are there.
+is cut to a few steps of a narrow model, everything else is as written. Every ```python block is
+run, and what it prints must be what its comments say. The tree and the links name things that are
+there.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ def commands(document: str) -> list[str]:
 
 
 def shortened(command: str) -> list[str]:
-    """The command with training cut to four steps of a narrow model, and `weft` as this interpreter runs it."""
+    """The command as this interpreter runs it, training cut to four steps of a narrow model."""
     command = re.sub(r"--(minutes|steps) [\d.]+", "--steps 4", command)
     for option, small in (("warmup-steps", 1), ("n-embd", 48), ("block-size", 32)):
         command = re.sub(rf"--{option} \d+", f"--{option} {small}", command)
