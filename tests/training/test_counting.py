@@ -147,3 +147,16 @@ def test_info_counts_the_n_grams(run, tmp_path, capsys):
     values = json.loads(capsys.readouterr().out)
     assert values["n_grams"] == model.sizes
     assert values["memory_bytes"] == {"counts": model.nbytes}
+
+
+@pytest.mark.parametrize("smoothing", ["kneser-ney", "none"])
+def test_convert_keeps_the_counts(run, tmp_path, smoothing, capsys):
+    run(smoothing=smoothing)
+    before = load(tmp_path / "run").model.state_dict()
+    command = ["convert", str(tmp_path / "run"), str(tmp_path / "copy"), "--to", "weft"]
+    assert main(command) == 0
+    assert "logits equal" in capsys.readouterr().out
+    for name, tensor in load(tmp_path / "copy").model.state_dict().items():
+        assert tensor.array.dtype == before[name].array.dtype
+        np.testing.assert_array_equal(tensor.array, before[name].array)
+    assert main([*command[:2], str(tmp_path / "other"), "--to", "gguf"]) == 2

@@ -44,7 +44,8 @@ def write_checkpoint(
     small = {"int8", "uint8"} if quantize else set()
     specs = {}
     for name in stored:
-        if quantize and (stored[name].dtype.name in small or name.endswith(".scale")):
+        kept = quantize and (stored[name].dtype.name in small or name.endswith(".scale"))
+        if kept or stored[name].dtype.kind == "u":  # the counts of n-grams
             specs[name] = (stored[name].dtype, stored[name].shape)
         else:
             dtype = TYPES[type] if type else dtype_of(stored, name)

@@ -63,8 +63,8 @@ def compare(source: LoadedModel, other: LoadedModel, precision: str | None = Non
     ids = Generator(0).integers(0, V, (1, min(T, PROMPT_TOKENS)))
     gelu = other.config.gelu if isinstance(other.config, ModelConfig) else None
     expected, found = (_logits(loaded, ids, gelu) for loaded in (source, other))
-    difference = math.inf
-    if found.shape == expected.shape and np.isfinite(found).all():
+    difference = 0.0 if np.array_equal(found, expected) else math.inf  # -inf: impossible
+    if difference and found.shape == expected.shape and np.isfinite(found).all():
         deviation = float(expected.std()) or 1.0
         difference = float(np.sqrt(np.mean((found - expected) ** 2))) / deviation
     depth = math.sqrt(4 * getattr(source.config, "n_layer", 1) + 2)

@@ -86,7 +86,7 @@ class LoadedModel:
         """
         if self._weights is not None:
             return self._weights
-        return {name: parameter.array for name, parameter in self._model.named_parameters()}
+        return {name: tensor.array for name, tensor in self._model.state_dict().items()}
 
     @property
     def precision(self) -> InferencePrecision:
