@@ -41,6 +41,19 @@ void relu_backward(const Array& dy, const Array& y, const Array& dx) {
     map([](vf d, vf u) { return u > 0.0f ? d : zero(); }, dx, dy, y);
 }
 
+void relu2_forward(const Array& x, const Array& y) {
+    map(
+        [](vf u) {
+            const vf r = u < 0.0f ? zero() : u;
+            return r * r;
+        },
+        y, x);
+}
+
+void relu2_backward(const Array& dy, const Array& x, const Array& dx) {
+    map([](vf d, vf u) { return d * (2.0f * (u < 0.0f ? zero() : u)); }, dx, dy, x);
+}
+
 void sigmoid_forward(const Array& x, const Array& y) {
     map([](vf u) { return sigmoid(u); }, y, x);
 }

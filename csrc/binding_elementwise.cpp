@@ -135,6 +135,8 @@ void bind_elementwise(nb::module_& m) {
     def(m, "gelu_backward", &gelu_backward, "dy"_a, "x"_a, "tanh"_a);
     def(m, "relu_forward", &forward<&Kernels::relu_forward>, "x"_a);
     def(m, "relu_backward", &backward<&Kernels::relu_backward>, "dy"_a, "y"_a);
+    def(m, "relu2_forward", &forward<&Kernels::relu2_forward>, "x"_a);
+    def(m, "relu2_backward", &backward<&Kernels::relu2_backward>, "dy"_a, "x"_a);
     def(m, "sigmoid_forward", &forward<&Kernels::sigmoid_forward>, "x"_a);
     def(m, "sigmoid_backward", &backward<&Kernels::sigmoid_backward>, "dy"_a, "y"_a);
     def(m, "tanh_forward", &forward<&Kernels::tanh_forward>, "x"_a);

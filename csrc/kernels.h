@@ -61,6 +61,8 @@
     KERNEL(gelu_backward, void(const Array& dy, const Array& x, bool tanh, const Array& dx)) \
     KERNEL(relu_forward, void(const Array& x, const Array& y)) \
     KERNEL(relu_backward, void(const Array& dy, const Array& y, const Array& dx)) \
+    KERNEL(relu2_forward, void(const Array& x, const Array& y)) \
+    KERNEL(relu2_backward, void(const Array& dy, const Array& x, const Array& dx)) \
     KERNEL(sigmoid_forward, void(const Array& x, const Array& y)) \
     KERNEL(sigmoid_backward, void(const Array& dy, const Array& y, const Array& dx)) \
     KERNEL(tanh_forward, void(const Array& x, const Array& y)) \

@@ -62,7 +62,11 @@ def test_every_function_is_tested():
         for name, f in inspect.getmembers(functions, inspect.isfunction)
         if f.__module__ == functions.__name__
     }
-    assert defined == {name for name, _, _ in CALLS} | set(BINARY) | {"multinomial"}
+    assert defined == {name for name, _, _ in CALLS} | set(BINARY) | {
+        "index_add",
+        "index_select",
+        "multinomial",
+    }
 
 
 def test_topk_passes_gradients_on():
@@ -112,3 +116,27 @@ def test_the_one_device_is_the_cpu():
 def test_single_numbers_format_as_numbers():
     assert f"{tensor(1.23456):.2f}" == "1.23" == f"{torch.tensor(1.23456):.2f}"
     assert f"{tensor([1.5])}" == "tensor([1.5000])"
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, -1])
+@pytest.mark.parametrize("places", [[2, 0, 2, 1], [1], []])
+def test_index_select_and_index_add(dim, places):
+    """As PyTorch's, with places named several times or not at all, and their gradients."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 4, 5))
+    source = np.take(rng.standard_normal((3, 4, 5)), places, axis=dim) if places else None
+    if source is None:
+        source = np.zeros([0 if i == dim % 3 else n for i, n in enumerate(x.shape)])
+    for name, arrays in (("index_select", [x]), ("index_add", [x, source])):
+        mine = [weft.tensor(a, requires_grad=True) for a in arrays]
+        theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+        index = np.array(places, np.int64)
+        y = getattr(weft, name)(mine[0], dim, weft.tensor(index), *mine[1:])
+        z = getattr(torch, name)(theirs[0], dim, torch.tensor(index), *theirs[1:])
+        np.testing.assert_allclose(y.array, z.detach(), rtol=0, atol=1e-15 * 8)
+        y.square().sum().backward()
+        z.square().sum().backward()
+        for a, b in zip(mine, theirs, strict=True):
+            np.testing.assert_allclose(a.grad.array, b.grad, rtol=0, atol=1e-14)
+    with pytest.raises(IndexError, match="out of range"):
+        weft.index_select(weft.tensor(x), dim, [7])

@@ -144,6 +144,13 @@ GRADCHECKED = {
     "linear_cross_entropy": (
         lambda x, w: F.linear_cross_entropy(x, w, np.array([2, -100, 0])), (3, 4), (5, 4),
     ),
+    "relu2": (lambda x: apply(ops.relu2, x), (17,)),
+    "index_select": (
+        lambda x: apply(ops.index_select, x, np.array([2, 0, 2]), axis=1), (2, 3, 4),
+    ),
+    "index_add": (
+        lambda x, s: apply(ops.index_add, x, np.array([2, 0, 2]), s, axis=0), (3, 4), (3, 4),
+    ),
     "gelu tanh": (lambda x: apply(ops.gelu, x, tanh=True), (17,)),
     "gelu erf": (lambda x: apply(ops.gelu, x, tanh=False), (17,)),
     "silu": (lambda x: apply(ops.silu, x), (9,)),

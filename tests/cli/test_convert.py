@@ -50,6 +50,28 @@ def test_there_and_back_is_the_same_model(weft, run, tmp_path, target, options):
         assert text.out == weft("generate", run, "once", "--max-tokens", 8).out
 
 
+@pytest.mark.parametrize("target", ["out.gguf", "out.pt", "hf"])
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"positions": "alibi"}, "positions alibi (only learned)"),
+        ({"positions": "rotary"}, "positions rotary (only learned)"),
+        ({"arch": "llama", "positions": "learned"}, "positions learned (only rotary)"),
+        ({"window": 4}, "window 4 (only 0)"),
+        ({"activation": "relu2"}, "activation relu2 (only gelu)"),
+        ({"n_expert": 4}, "n_expert 4 (only 0)"),
+    ],
+)
+def test_what_no_format_has_a_place_for(weft, tmp_path, target, options, says):
+    run = save_run(tmp_path / "tiny", tiny(**options)).path
+    to = ["--to", "hf"] if target == "hf" else []
+    ran = weft("convert", run, tmp_path / target, *to)
+    assert ran.code == 2 and says in ran.err
+    assert not (tmp_path / target).exists()
+    ran = weft("convert", run, tmp_path / "back", "--to", "weft")
+    assert ran.code == 0, ran.err
+
+
 @pytest.mark.parametrize("arch", ["gpt2", "llama", "qwen3"])
 @pytest.mark.parametrize(
     ("target", "options", "precision"),

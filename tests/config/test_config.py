@@ -31,6 +31,12 @@ def test_the_others_derive_swiglu_and_no_biases(arch, eps):
     assert not config.bias and not config.tie_embeddings and config.norm_eps == eps
 
 
+def test_switches_are_derived():
+    assert model().positions == "learned" and model(arch="qwen3").positions == "rotary"
+    assert [model(n_expert=n).n_expert_used for n in (0, 1, 2, 8)] == [0, 1, 2, 2]
+    assert model(n_embd=12, arch="llama", positions="alibi").head_dim == 3  # not turned: any size
+
+
 @given(st.integers(1, 5000).map(lambda n: 2 * n))
 def test_swiglu_size_is_the_next_multiple_of_64(width):
     size = model(arch="llama", n_embd=width, n_head=1).intermediate_size
@@ -40,6 +46,18 @@ def test_swiglu_size_is_the_next_multiple_of_64(width):
 @pytest.mark.parametrize(
     ("values", "says"),
     [
+        ({"positions": "rotation"}, "did you mean rotary?"),
+        ({"positions": "rotary", "n_embd": 12}, "even head size, not 3"),
+        ({"arch": "llama", "activation": "relu2"}, "a gated MLP, not one with relu2"),
+        ({"window": -1}, "window -1 is not in [0"),
+        ({"n_expert": 1025}, "n_expert 1025 is not in [0, 1024]"),
+        ({"n_expert": 4, "n_expert_used": 5}, "n_expert_used 5 of n_expert 4"),
+        ({"n_expert": 4, "n_expert_used": 0}, "n_expert_used 0 of n_expert 4"),
+        ({"n_expert": 4, "n_expert_used": -1}, "n_expert_used -1 of n_expert 4"),
+        ({"n_expert_used": 2}, "n_expert_used 2, expert_capacity None, but n_expert 0"),
+        ({"expert_capacity": 1.5}, "expert_capacity 1.5, but n_expert 0"),
+        ({"n_expert": 4, "expert_capacity": 0.0}, "expert_capacity 0.0 is not in (0"),
+        ({"balance_weight": -0.1}, "balance_weight -0.1"),
         ({"n_embd": 130}, "n_embd 130 is not divisible by n_head 4"),
         ({"arch": "llama", "n_kv_head": 3}, "n_head 4 is not divisible by n_kv_head 3"),
         ({"n_kv_head": 2}, "not n_kv_head 2 with n_head 4"),

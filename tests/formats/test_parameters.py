@@ -8,7 +8,16 @@ from weft.models import GPT
 
 
 @pytest.mark.parametrize("arch", ["gpt2", "llama", "qwen3"])
-@pytest.mark.parametrize("options", [{}, {"bias": True}, {"bias": False, "tie_embeddings": False}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bias": True},
+        {"bias": False, "tie_embeddings": False},
+        {"positions": "alibi", "n_expert": 3, "bias": True},
+        {"positions": "learned", "window": 2},
+    ],
+)
 def test_they_are_the_models(arch, options):
     config = ModelConfig(
         arch=arch, vocab_size=7, block_size=3, n_layer=2, n_head=2, n_embd=8, **options

@@ -22,6 +22,8 @@ OPTIONS = {
     "gpt2 exact, no bias": {"gelu": "none", "bias": False, "n_embd": 40, "n_head": 5},
     "gpt2 untied": {"tie_embeddings": False},
     "gpt2 relu": {"activation": "relu"},
+    "gpt2 rotary": {"positions": "rotary"},
+    "gpt2 sinusoidal": {"positions": "sinusoidal"},
     "llama": {"arch": "llama", "n_kv_head": 2},
     "llama tied": {"arch": "llama", "tie_embeddings": True, "intermediate_size": 40},
     "qwen3": {"arch": "qwen3", "n_kv_head": 1, "head_dim": 24},

@@ -37,6 +37,7 @@ POINTWISE: list[tuple[str, Callable[..., torch.Tensor], bool, tuple[Any, ...]]] 
     ("gelu", lambda x: F.gelu(x, approximate="tanh"), False, (True,)),
     ("gelu", F.gelu, False, (False,)),
     ("relu", torch.relu, True, ()),
+    ("relu2", lambda x: torch.relu(x) ** 2, False, ()),
     ("sigmoid", torch.sigmoid, True, ()),
     ("tanh", torch.tanh, True, ()),
     ("silu", F.silu, False, ()),

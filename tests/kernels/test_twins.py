@@ -164,8 +164,9 @@ def test_not_a_number(twin: Twin, dtype: np.dtype, backend: str) -> None:
 
 
 INFINITY = {"softmax_forward", "log_softmax_forward", "cross_entropy_forward", "relu_forward",
-            "sigmoid_forward", "tanh_forward", "gelu_forward", "silu_forward", "add", "mul", "cast",
-            "embedding_backward", "dropout_forward", "scale_", "sum_of_squares"}  # fmt: skip
+            "relu2_forward", "sigmoid_forward", "tanh_forward", "gelu_forward", "silu_forward",
+            "add", "mul", "cast", "embedding_backward", "dropout_forward", "scale_",
+            "sum_of_squares"}  # fmt: skip
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

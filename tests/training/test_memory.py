@@ -27,7 +27,8 @@ def configs(precision="float32", batch_size=12, **model):
 @pytest.mark.parametrize("bias", [None, False, True])
 @pytest.mark.parametrize("tie", [True, False])
 @pytest.mark.parametrize("arch", ["gpt2", "llama", "qwen3"])
-def test_weights_are_counted_exactly(arch, tie, bias):
+@pytest.mark.parametrize("switches", [{}, {"positions": "alibi", "n_expert": 3}])
+def test_weights_are_counted_exactly(switches, arch, tie, bias):
     heads = {} if arch == "gpt2" else {"n_kv_head": 2}
     config = ModelConfig(
         vocab_size=11,
@@ -39,6 +40,7 @@ def test_weights_are_counted_exactly(arch, tie, bias):
         tie_embeddings=tie,
         bias=bias,
         **heads,
+        **switches,
     )
     assert count_parameters(config) == sum(p.array.size for p in GPT(config).parameters())
 
@@ -54,8 +56,10 @@ from weft.training import memory
 from weft.training.session import resolve
 from weft.config import TrainConfig
 arch, checkpointed = sys.argv[1], sys.argv[2] == "checkpointed"
+arch, n_expert = ("gpt2", 4) if arch == "experts" else (arch, 0)
 model_config = ModelConfig(
-    vocab_size=256, arch=arch, n_layer=6, n_embd=192, n_head=6, block_size=128, dropout=0.1
+    vocab_size=256, arch=arch, n_layer=6, n_embd=192, n_head=6, block_size=128, dropout=0.1,
+    n_expert=n_expert,
 )
 train = TrainConfig(
     data="x", out="y", steps=3, batch_size=12, precision="float32",
@@ -86,14 +90,16 @@ def peak_and_estimate(arch, checkpointed):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
-@pytest.mark.parametrize("arch", ["gpt2", "llama"])
+@pytest.mark.parametrize("arch", ["gpt2", "llama", "experts"])
 def test_the_estimate_is_near_what_a_process_takes(arch):
     peak, estimated = peak_and_estimate(arch, checkpointed=False)
     assert 0.4 < peak / estimated < 2.0
     smaller, estimated = peak_and_estimate(arch, checkpointed=True)
     assert 0.4 < smaller / estimated < 2.0
-    # The definitions make copies on the way that the kernels do not, in both.
-    assert smaller < (0.5 if active.native else 0.6) * peak
+    # The definitions make copies on the way that the kernels do not, in both. Gradients and moments
+    # of four times the MLPs' weights, a fifth of the peak, stay.
+    limit = (0.5 if active.native else 0.6) + (0.2 if arch == "experts" else 0)
+    assert smaller < limit * peak
 
 
 @pytest.mark.parametrize("arch", ["gpt2", "llama"])

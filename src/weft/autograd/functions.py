@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from weft.autograd import ops
 from weft.autograd.creation import maximum
 from weft.autograd.ops import Axes
-from weft.autograd.tensor import Tensor
+from weft.autograd.tensor import Tensor, apply, as_index
 from weft.random import Generator, default_generator
 
 
@@ -151,6 +152,16 @@ def topk(input: Tensor, k: int) -> tuple[Tensor, Tensor]:
     places = np.argsort(-input.array.astype(np.float64), axis=-1, kind="stable")[..., :k]
     rows = np.indices(places.shape, sparse=True)[:-1]
     return input[(*rows, places)], Tensor(places)
+
+
+def index_select(input: Tensor, dim: int, index: Any) -> Tensor:
+    """The entries of `input` along `dim` that `index` (M) names, as often as it does."""
+    return apply(ops.index_select, input, np.asarray(as_index(index)), axis=dim)
+
+
+def index_add(input: Tensor, dim: int, index: Any, source: Tensor) -> Tensor:
+    """`input`, to whose entries index[i] along `dim` the entries i of `source` are added."""
+    return apply(ops.index_add, input, np.asarray(as_index(index)), source, axis=dim)
 
 
 def multinomial(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -171,6 +172,10 @@ def relu(x: Array) -> Result:
     return y, lambda dy: active.relu_backward(dy, y)
 
 
+def relu2(x: Array) -> Result:
+    return active.relu2_forward(x), lambda dy: active.relu2_backward(dy, x)
+
+
 def gelu(x: Array, tanh: bool) -> Result:
     return active.gelu_forward(x, tanh), lambda dy: active.gelu_backward(dy, x, tanh)
 
@@ -329,6 +334,39 @@ def split(
 def concatenate(*arrays: Array, axis: int) -> Result:
     sizes = [a.shape[axis] for a in arrays]
     return joined(arrays, axis), lambda dy: pieces_of(dy, sizes, axis)
+
+
+def index_select(x: Array, index: Array, axis: int) -> Result:
+    """The entries `index` (M) along the axis, which may name one several times."""
+    rows = rows_first(x, axis)  # (N, what one entry holds)
+    shape = np.moveaxis(x, axis, 0).shape[1:]
+    y = active.embedding_forward(rows, index).reshape(len(index), *shape)
+
+    def backward(dy: Array) -> tuple[Array, None]:
+        dx = active.embedding_backward(rows_first(dy, axis), index, len(rows))
+        return np.moveaxis(cast_array(dx, x.dtype).reshape(len(rows), *shape), 0, axis), None
+
+    return np.moveaxis(y, 0, axis), backward
+
+
+def index_add(x: Array, index: Array, source: Array, axis: int) -> Result:
+    """x, and each entry i of `source` added where index[i] says: in float32, in their order."""
+    shape = np.moveaxis(x, axis, 0).shape
+    added = active.embedding_backward(rows_first(source, axis), index, shape[0])
+    y = x + np.moveaxis(added.reshape(shape), 0, axis)
+
+    def backward(dy: Array) -> tuple[Array, None, Array]:
+        rows = active.embedding_forward(rows_first(dy, axis), index)
+        dsource = np.moveaxis(rows.reshape(len(index), *shape[1:]), 0, axis)
+        return dy, None, cast_array(dsource, source.dtype)
+
+    return cast_array(y, x.dtype), backward
+
+
+def rows_first(x: Array, axis: int) -> Array:
+    """The entries along an axis, each as one row."""
+    moved = np.moveaxis(x, axis, 0)
+    return moved.reshape(len(moved), math.prod(moved.shape[1:]))
 
 
 # ----- products -------------------------------------------------------------------------------

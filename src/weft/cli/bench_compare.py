@@ -39,6 +39,9 @@ def weft_sides(config: ModelConfig, batch_size: int, precisions: Sequence[Precis
     ]
 
 
+_AS_IN_GPT2 = {"positions": "learned", "window": 0, "activation": "gelu", "n_expert": 0}
+
+
 def torch_sides(
     config: ModelConfig, batch_size: int, groups: Sequence[str] = ("torch",)
 ) -> list[Side]:
@@ -51,6 +54,12 @@ def torch_sides(
             f"only --arch gpt2 has a peer to compare with, not {config.arch}; "
             "bench train --compare; leave --compare out"
         )
+    for name, value in _AS_IN_GPT2.items():
+        if getattr(config, name) != value:
+            raise ConfigError(
+                f"the peers have {name} {value}, not {getattr(config, name)}; "
+                "bench train --compare; leave --compare out"
+            )
     if importlib.util.find_spec("torch") is None:
         raise WeftError(
             "PyTorch is not installed; bench train --compare torch; pip install torch, "

@@ -215,11 +215,13 @@ def _elementwise_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     yield Case(active.gelu_forward, wide(1, True))
     yield Case(active.gelu_backward, wide(2, True))
     for forward in (
-        active.relu_forward, active.sigmoid_forward, active.tanh_forward, active.silu_forward,
+        active.relu_forward, active.relu2_forward, active.sigmoid_forward, active.tanh_forward,
+        active.silu_forward,
     ):  # fmt: skip
         yield Case(forward, wide(1))
     for backward in (
-        active.relu_backward, active.sigmoid_backward, active.tanh_backward, active.silu_backward,
+        active.relu_backward, active.relu2_backward, active.sigmoid_backward, active.tanh_backward,
+        active.silu_backward,
     ):  # fmt: skip
         yield Case(backward, wide(2))
     yield Case(active.swiglu_forward, wide(2))

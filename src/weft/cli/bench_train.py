@@ -102,12 +102,14 @@ def _page_faults() -> int:
 def flop_per_token(config: ModelConfig) -> int:
     """6 N + 12 L C T, forward and backward (Chowdhery et al. 2022, PaLM, appendix B; nanoGPT).
 
-    N counts the weights that are multiplied: all matrices but the tables that are only looked up.
+    N counts the weights that are multiplied: all matrices but the tables that are only looked up,
+    and of experts those that a token is sent to.
     C is the width of all heads together.
     """
     C, width = config.n_embd, config.n_head * config.head_dim
     qkv = C * (width + 2 * config.n_kv_head * config.head_dim)
     mlp = (2 if config.arch == "gpt2" else 3) * C * config.intermediate_size
+    mlp = config.n_expert_used * mlp + config.n_expert * C if config.n_expert else mlp
     N = config.n_layer * (qkv + width * C + mlp) + config.vocab_size * C
     return 6 * N + 12 * config.n_layer * width * config.block_size
 

@@ -45,6 +45,7 @@ def run(options: Info) -> None:
         "tokenizer": describe_tokenizer(loaded.tokenizer) if loaded.has_tokenizer else None,
         "parameters": sum(map(_size, shapes.values())),
         "parameters_without_embeddings": without_embeddings(shapes),
+        "parameters_active": active(shapes, loaded.config),
         "tensors": [
             {"name": n, "shape": list(s), "parameters": _size(s)} for n, s in shapes.items()
         ],
@@ -83,6 +84,13 @@ def without_embeddings(shapes: dict[str, tuple[int, ...]]) -> int:
     """Parameters without the tables of tokens and positions, as nanoGPT and scaling laws count."""
     tables = ("embedding.weight", "position.weight")
     return sum(_size(shape) for name, shape in shapes.items() if name not in tables)
+
+
+def active(shapes: dict[str, tuple[int, ...]], config: AnyModelConfig) -> int:
+    """Parameters that take part in one token: of experts, those that it is sent to."""
+    experts = sum(_size(shape) for name, shape in shapes.items() if ".experts." in name)
+    idle = 1 - getattr(config, "n_expert_used", 0) / (getattr(config, "n_expert", 0) or 1)
+    return sum(map(_size, shapes.values())) - round(experts * idle)
 
 
 def memory_bytes(config: AnyModelConfig, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -128,9 +136,16 @@ def _print(
     if "n_grams" in values:
         output.result(f"{sum(values['n_grams']):,} n-grams\n")
     else:
-        without = values["parameters_without_embeddings"]
-        output.result(f"{values['parameters']:,} parameters, {without:,} without embeddings\n")
+        output.result(f"{_counts(values)}\n")
     output.result(output.table(_memory_rows(values["memory_bytes"]), "lrr"))
+
+
+def _counts(values: dict[str, Any]) -> str:
+    counts = [f"{values['parameters']:,} parameters"]
+    counts.append(f"{values['parameters_without_embeddings']:,} without embeddings")
+    if values["parameters_active"] < values["parameters"]:
+        counts.append(f"{values['parameters_active']:,} of them for one token")
+    return ", ".join(counts)
 
 
 def _memory_rows(memory: dict[str, Any]) -> list[tuple[str, ...]]:

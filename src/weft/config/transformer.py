@@ -18,7 +18,9 @@ from weft.errors import ConfigError
 
 Arch = Literal["gpt2", "llama", "qwen3"]
 Gelu = Literal["none", "tanh"]  # what PyTorch calls `approximate`
-Activation = Literal["gelu", "relu"]
+Activation = Literal["gelu", "relu", "relu2"]
+Positions = Literal["learned", "rotary", "sinusoidal", "alibi"]
+MOST_EXPERTS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +58,25 @@ class ModelConfig:
     head_dim: int = DERIVED
     """Size of one head (D): C / H. Only qwen3 may choose another."""
     activation: Activation = "gelu"
-    """Non-linearity of gpt2's MLP; `relu` only for models of Keras that were trained with it."""
+    """Non-linearity of gpt2's MLP; `relu2` is ReLU squared (Primer, arXiv:2109.08668)."""
     gelu: Gelu = "tanh"
     """GELU of gpt2: the tanh formula, or `none` for the exact one, as models of nanoGPT have it."""
+    positions: Positions = DERIVED
+    """How places are told apart: learned for gpt2, rotary for the others. Without parameters:
+    sinusoidal (arXiv:1706.03762) and alibi, a cost of distance (arXiv:2108.12409)."""
+    window: int = 0
+    """Most tokens that a token looks back on, itself included; 0: all."""
+    n_expert: int = 0
+    """Experts in each MLP, of which a router picks some for each token; 0: one MLP for all."""
+    n_expert_used: int = DERIVED
+    """Experts that read a token: 2 of several."""
+    expert_capacity: float | None = None
+    """Tokens that an expert reads at most in training, as a multiple of an even share; what is
+    beyond it skips the MLP. By default it reads all that it is sent, as it always does later."""
+    balance_weight: float = 0.01
+    """Weight of the loss that spreads tokens evenly (Switch Transformer, arXiv:2101.03961)."""
+    router_z_weight: float = 0.001
+    """Weight of the loss that keeps the router's logits small (ST-MoE, arXiv:2202.08906)."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -66,6 +84,8 @@ class ModelConfig:
         check_choice(self, "arch", Arch)
         check_choice(self, "gelu", Gelu)
         check_choice(self, "activation", Activation)
+        if self.positions is not None:
+            check_choice(self, "positions", Positions)
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             check_range(self, name, 1, LARGEST_INT)
         self._derive()
@@ -74,7 +94,9 @@ class ModelConfig:
         check_range(self, "dropout", 0, 1, below=True)
         check_range(self, "rope_theta", 0, math.inf, above=True, below=True)
         check_range(self, "norm_eps", 0, 1, above=True)
+        check_range(self, "window", 0, LARGEST_INT)
         self._check_heads()
+        self._check_experts()
 
     def _derive(self) -> None:
         gpt2 = self.arch == "gpt2"
@@ -90,6 +112,8 @@ class ModelConfig:
         swiglu_size = -(-8 * self.n_embd // 3 // 64) * 64
         derive(self, "intermediate_size", 4 * self.n_embd if gpt2 else swiglu_size)
         derive(self, "head_dim", self.n_embd // self.n_head)
+        derive(self, "positions", "learned" if gpt2 else "rotary")
+        derive(self, "n_expert_used", min(self.n_expert, 2))
 
     def _check_heads(self) -> None:
         if self.n_head % self.n_kv_head:
@@ -112,10 +136,27 @@ class ModelConfig:
                 f"head_dim {self.head_dim} x n_head {self.n_head} is not n_embd {self.n_embd}; "
                 f"model; leave head_dim out or use --arch qwen3"
             )
-        if self.arch != "gpt2" and self.head_dim % 2:
+        if self.positions == "rotary" and self.head_dim % 2:
             raise ConfigError(
                 f"rotary positions need an even head size, not {self.head_dim} "
                 f"(n_embd {self.n_embd} / n_head {self.n_head}); model; change n_embd or n_head"
+            )
+
+    def _check_experts(self) -> None:
+        check_range(self, "n_expert", 0, MOST_EXPERTS)
+        for name in ("balance_weight", "router_z_weight"):
+            check_range(self, name, 0, 1e3)
+        if self.expert_capacity is not None:
+            check_range(self, "expert_capacity", 0, MOST_EXPERTS, above=True)
+        if not self.n_expert and (self.n_expert_used or self.expert_capacity is not None):
+            raise ConfigError(
+                f"n_expert_used {self.n_expert_used}, expert_capacity {self.expert_capacity}, but "
+                "n_expert 0; model; give n_expert, or leave these out"
+            )
+        if not min(self.n_expert, 1) <= self.n_expert_used <= self.n_expert:
+            raise ConfigError(
+                f"n_expert_used {self.n_expert_used} of n_expert {self.n_expert}; model; "
+                f"choose n_expert_used from 1 to {self.n_expert}"
             )
 
     @property

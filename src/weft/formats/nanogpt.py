@@ -19,7 +19,7 @@ from weft.checkpoint.bounded_json import read_bytes
 from weft.config import ModelConfig
 from weft.errors import ConfigError, WeftError
 from weft.formats.model_files import Array, ModelFiles
-from weft.formats.parameters import config_of, gather, parameter_shapes, require
+from weft.formats.parameters import config_of, gather, parameter_shapes, require, require_plain
 from weft.formats.pickle_values import read_pickle, write_pickle
 from weft.formats.torch_zip import (
     NewTensor,
@@ -213,7 +213,8 @@ def write_nanogpt(
 def _check(config: ModelConfig) -> None:
     C = config.n_embd
     require(config, "nanoGPT", arch="gpt2", tie_embeddings=True, norm_eps=1e-5)
-    require(config, "nanoGPT", intermediate_size=4 * C, activation="gelu")
+    require(config, "nanoGPT", intermediate_size=4 * C)
+    require_plain(config, "nanoGPT")
 
 
 def _new_tensor(key: str, name: str, weights: Mapping[str, Array]) -> NewTensor:

@@ -40,7 +40,7 @@ def parameter_shapes(config: ModelConfig) -> dict[str, Shape]:
     """The names of `GPT.state_dict()` in its order, and their shapes; Linear is (out, in)."""
     c, V, C, D = config, config.vocab_size, config.n_embd, config.head_dim
     shapes: dict[str, Shape] = {"embedding.weight": (V, C)}
-    if c.arch == "gpt2":
+    if c.positions == "learned":
         shapes["position.weight"] = (c.block_size, C)
     for i in range(c.n_layer):
         block = f"blocks.{i}."
@@ -50,14 +50,22 @@ def parameter_shapes(config: ModelConfig) -> dict[str, Shape]:
         if c.arch == "qwen3":
             shapes |= {block + f"attention.{x}_norm.weight": (D,) for x in "qk"}
         _norm(shapes, block + "norm_2", C, c)
-        _linear(shapes, block + "feed_forward.up", c.intermediate_size, C, c)
-        _linear(shapes, block + "feed_forward.down", C, c.intermediate_size, c)
-        if c.arch != "gpt2":
-            _linear(shapes, block + "feed_forward.gate", c.intermediate_size, C, c)
+        if c.n_expert:
+            shapes[block + "feed_forward.router.weight"] = (c.n_expert, C)
+        experts = [f"experts.{e}." for e in range(c.n_expert)] or [""]
+        for name in experts:
+            _feed_forward(shapes, f"{block}feed_forward.{name}", c)
     _norm(shapes, "norm", C, c)
     if not c.tie_embeddings:
         shapes["head.weight"] = (V, C)
     return shapes
+
+
+def _feed_forward(shapes: dict[str, Shape], name: str, c: ModelConfig) -> None:
+    _linear(shapes, name + "up", c.intermediate_size, c.n_embd, c)
+    _linear(shapes, name + "down", c.n_embd, c.intermediate_size, c)
+    if c.arch != "gpt2":
+        _linear(shapes, name + "gate", c.intermediate_size, c.n_embd, c)
 
 
 def _norm(shapes: dict[str, Shape], name: str, width: int, config: ModelConfig) -> None:
@@ -130,6 +138,15 @@ def check_tensor(name: str, tensor: Stored, shape: Shape, where: str) -> None:
         malformed(
             f"{shown(name)} is of {tensor.dtype}; weights are float32, bfloat16 or float16", where
         )
+
+
+def require_plain(config: ModelConfig, format: str) -> None:
+    """Raise `ConfigError` if a part differs from what its `arch` is for the programs of that name.
+
+    No format that is written here has a place for it.
+    """
+    positions = "learned" if config.arch == "gpt2" else "rotary"
+    require(config, format, activation="gelu", positions=positions, window=0, n_expert=0)
 
 
 def require(config: ModelConfig, format: str, **values: Any) -> None:

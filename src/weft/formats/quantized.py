@@ -152,7 +152,8 @@ def quantize_weights(weights: Mapping[str, Array], kind: Quantization) -> dict[s
 
 def is_quantizable(name: str, array: Array) -> bool:
     """Whether this parameter is a matrix that decoding multiplies by, of whole blocks."""
-    return array.ndim == 2 and name != "position.weight" and array.shape[1] % BLOCK == 0
+    kept = name == "position.weight" or name.endswith(".router.weight")
+    return array.ndim == 2 and not kept and array.shape[1] % BLOCK == 0
 
 
 def quantize_matrix(name: str, array: Array, kind: Quantization) -> QuantizedMatrix:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from weft.config import AnyModelConfig, ModelConfig
 from weft.errors import ConfigError
 from weft.formats.model_files import Array
-from weft.formats.parameters import require
+from weft.formats.parameters import require_plain
 
 Format = Literal["hf", "gguf", "nanogpt", "weft"]
 StorageType = Literal["f32", "bf16", "f16", "q8_0", "q4_0"]
@@ -72,7 +72,7 @@ def write_model(
         raise ConfigError(
             f"no other program has a model {config.model} of ours; {path}; convert it --to weft"
         )
-    require(config, f"--to {target.format}", activation="gelu")
+    require_plain(config, f"--to {target.format}")
     if target.format == "hf":
         from weft.formats.hugging_face_write import write_hugging_face
 

@@ -138,7 +138,7 @@ class LoadedModel:
         return constrain(self._vocabulary, **kind)
 
     def _make_decoder(self) -> Decoder:
-        if not (isinstance(self.config, ModelConfig) and PackedDecoder.runs()):
+        if not (isinstance(self.config, ModelConfig) and PackedDecoder.runs(self.config)):
             return Decoder(self.model, self.dtype, self.cache)
         weights = self.weights
         return PackedDecoder(

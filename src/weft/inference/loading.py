@@ -258,8 +258,11 @@ def _fitting(config: ModelConfig, found: Checkpoint) -> Weights:
     from weft.formats.parameters import parameter_shapes
 
     weights = read_quantized(found.model, str(found.path / WEIGHTS))
-    if config.n_layer > len(weights):
-        raise _unfit(f"{config.n_layer} layers, but {len(weights)} arrays", found)
+    if config.n_layer * max(1, config.n_expert) > len(weights):
+        sizes = f"{config.n_layer} layers" + f" of {config.n_expert} experts" * bool(
+            config.n_expert
+        )
+        raise _unfit(f"{sizes}, but {len(weights)} arrays", found)
     expected = parameter_shapes(config)
     problems = [f"missing {name}" for name in expected if name not in weights]
     problems += [f"unknown {name!r:.80}" for name in weights if name not in expected]
@@ -290,7 +293,7 @@ def build(
 
     With "bfloat16" the weights of linear layers are rounded, once instead of at every product. An
     embedding stays in float32 unless it is the output layer too and float32 positions are added to
-    it: the residual stream must stay in float32.
+    it: the residual stream must stay in float32. So do routers.
     """
     from weft import kernels
     from weft.autograd import Tensor
@@ -299,12 +302,16 @@ def build(
 
     with init.skipped():
         model = GPT(config)
-    keep = {"position.weight"}
-    if not (config.tie_embeddings and config.arch == "gpt2"):
+    keep = {"position.weight", "router.weight"}
+    if not (config.tie_embeddings and config.positions in ("learned", "sinusoidal")):
         keep.add("embedding.weight")
     for name, parameter in model.named_parameters():
         array = weights[name]
-        if precision == "bfloat16" and array.ndim == 2 and name not in keep:
+        if (
+            precision == "bfloat16"
+            and array.ndim == 2
+            and name.split("feed_forward.")[-1] not in keep
+        ):
             whole = np.ascontiguousarray(array, np.float32)
             parameter.data = Tensor(kernels.active.cast(whole, np.dtype("bfloat16")))
         else:

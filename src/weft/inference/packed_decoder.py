@@ -42,9 +42,14 @@ class PackedDecoder(Decoder):
         self._native = pack_decoder(config, weights, precision)
 
     @staticmethod
-    def runs() -> bool:
-        """Whether there is native code for it."""
-        return active.native is not None
+    def runs(config: ModelConfig) -> bool:
+        """Whether there is native code for all that such a model does.
+
+        There is none for a window, ALiBi, ReLU² and experts: the definition reads with those.
+        """
+        c = config
+        known = c.positions != "alibi" and c.activation != "relu2" and not (c.window or c.n_expert)
+        return active.native is not None and known
 
     @property
     def model(self) -> Any:

@@ -61,14 +61,11 @@ def pack_decoder(
     packer = _Packer(weights, precision)
     embedding = packer.matrix("embedding.weight")  # first: the largest, and for a while there twice
     blocks = [_block(packer, c, f"blocks.{i}.") for i in range(c.n_layer)]
-    cos, sin = _rotation(c)
     outer = {
         "embedding": embedding,
         "head": embedding if c.tie_embeddings else packer.matrix("head.weight"),
         "norm": packer.norm("norm"),
-        "positions": packer.vector("position.weight"),
-        "cos": cos,
-        "sin": sin,
+        **_positions(packer, c),
     }
     sizes = {name: getattr(c, name) for name in SIZES}
     gpt2 = c.arch == "gpt2"
@@ -77,12 +74,17 @@ def pack_decoder(
     return active.native.Decoder(sizes, outer, blocks)
 
 
-def _rotation(c: ModelConfig) -> tuple[Array | None, Array | None]:
-    if c.arch == "gpt2":
-        return None, None
-    from weft.models.transformer import rotation
+def _positions(packer: _Packer, c: ModelConfig) -> dict[str, Array | None]:
+    """What is added to the embeddings, or how heads are turned; the others are None."""
+    tables: dict[str, Array | None] = dict.fromkeys(("positions", "cos", "sin"))
+    if c.positions == "learned":
+        return tables | {"positions": packer.vector("position.weight")}
+    from weft.models.transformer import rotation, sinusoids
 
-    return rotation(c)
+    if c.positions == "sinusoidal":
+        return tables | {"positions": sinusoids(c)}
+    cos, sin = rotation(c)
+    return tables | {"cos": cos, "sin": sin}
 
 
 def _block(packer: _Packer, c: ModelConfig, prefix: str) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The decoder-only Transformer, read from top to bottom: attention, MLP, block, model.
 
-Attention Is All You Need (arXiv:1706.03762) with the norm in front, as GPT-2 has it. One switch,
-`config.arch`: gpt2 (learned positions, LayerNorm, GELU), llama (rotary positions, RMSNorm, SwiGLU,
-grouped-query attention, arXiv:2302.13971) and qwen3 (llama with a norm on queries and keys).
+Attention Is All You Need (arXiv:1706.03762) with the norm in front, as GPT-2 has it. The main
+switch is `config.arch`: gpt2 (learned positions, LayerNorm, GELU), llama (rotary positions,
+RMSNorm, SwiGLU, grouped-query attention, arXiv:2302.13971) and qwen3 (llama with a norm on queries
+and keys). Others change one part each: `positions`, `window`, `activation`, and `n_expert`, whose
+part is in mixture_of_experts.py.
 Shapes: B batch, T time, C width, H heads, Hkv key/value heads, D head size, V vocabulary.
 """
 
@@ -17,8 +19,11 @@ from weft import nn
 from weft.autograd import Tensor, checkpoint, compute_dtype
 from weft.config import ModelConfig
 from weft.models.cache import KeyValueCache
+from weft.models.mixture_of_experts import MixtureOfExperts
 from weft.nn import functional as F
 from weft.random import Generator, default_generator
+
+STD = 0.02  # of the weights at the start
 
 
 def norm(config: ModelConfig, width: int) -> nn.Module:
@@ -35,6 +40,29 @@ def rotation(config: ModelConfig) -> tuple[Any, Any]:
     return np.cos(angles), np.sin(angles)
 
 
+def sinusoids(config: ModelConfig) -> Any:
+    """Waves of lengths from 2π to 20,000π, sine and cosine in turns: (T, C) (arXiv:1706.03762).
+
+    Of the size of the token embeddings at the start, which the paper makes larger instead.
+    """
+    C = config.n_embd
+    frequencies = 10000.0 ** (-np.arange(0, C, 2) / C)  # (C/2,), rounded up
+    angles = np.arange(config.block_size)[:, None] * frequencies
+    waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(config.block_size, -1)
+    return (STD * math.sqrt(2) * waves[:, :C]).astype(np.float32)
+
+
+def slopes(n_head: int) -> Any:
+    """ALiBi's cost of distance in each head, (H,): from 2^(-8/H) down to 2^-8 (arXiv:2108.12409).
+
+    Where H is not a power of two, the rest are every other slope of twice as many heads.
+    """
+    whole = 1 << n_head.bit_length() - 1  # the power of two that is not above H
+    powers = [8 * (i + 1) / whole for i in range(whole)]
+    powers += [8 * (i + 0.5) / whole for i in range(n_head - whole)]
+    return 2.0 ** -np.array(powers, np.float32)
+
+
 class Attention(nn.Module):
     """Causal self-attention; groups of query heads may share one key/value head."""
 
@@ -48,6 +76,8 @@ class Attention(nn.Module):
         if config.arch == "qwen3":
             self.q_norm, self.k_norm = norm(config, D), norm(config, D)
         self.normalise_heads, self.head_dim = config.arch == "qwen3", D
+        self.window = config.window
+        self.slopes = slopes(config.n_head) if config.positions == "alibi" else None
 
     def forward(
         self, x: Tensor, residual: Tensor, turn: Any, state: KeyValueCache | None
@@ -56,8 +86,10 @@ class Attention(nn.Module):
         B, T, _ = x.shape
         dropout = self.dropout if self.training else 0.0
         qkv = self.qkv(x).view(B, T, -1, self.head_dim)  # (B, T, H + 2 Hkv, D)
-        if turn is None and state is None:  # nothing happens to q, k and v on their own
-            y = F.attention_qkv(qkv, self.heads[0], dropout, is_causal=True)
+        how: Any = {"is_causal": True, "window": self.window, "slopes": self.slopes}
+        apart = turn is not None or state is not None or self.normalise_heads
+        if not apart:  # nothing happens to q, k and v on their own
+            y = F.attention_qkv(qkv, self.heads[0], dropout, **how)
             return self.out(y.reshape(B, T, -1), residual, dropout)  # (B, T, C)
         q, k, v = qkv.split(self.heads, dim=2)
         if self.normalise_heads:
@@ -66,7 +98,7 @@ class Attention(nn.Module):
             q, k = F.rotary(q, *turn), F.rotary(k, *turn)
         if state is not None:
             k, v = state.append(self.layer, k, v)  # (B, T so far, Hkv, D)
-        y = F.attention(q, k, v, dropout, is_causal=True)
+        y = F.attention(q, k, v, dropout, **how)
         return self.out(y.reshape(B, T, -1), residual, dropout)  # (B, T, C)
 
 
@@ -80,13 +112,13 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(inner, C, bias=config.bias)
         self.gate = None if config.arch == "gpt2" else nn.Linear(C, inner, bias=config.bias)
         self.dropout, self.gelu = config.dropout, config.gelu
-        self.relu = config.activation == "relu"
+        self.relu = {"relu": F.relu, "relu2": F.relu2}.get(config.activation)
 
-    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
-        """residual + the MLP of x: (B, T, C)."""
+    def forward(self, x: Tensor, residual: Tensor | None) -> Tensor:
+        """residual + the MLP of x: (..., C)."""
         dropout = self.dropout if self.training else 0.0
-        if self.relu:
-            return self.down(F.relu(self.up(x)), residual, dropout)
+        if self.relu is not None:
+            return self.down(self.relu(self.up(x)), residual, dropout)
         up, down = ((layer.weight, layer.bias) for layer in (self.up, self.down))
         if self.gate is None:
             return F.feed_forward(x, up, down, residual, dropout, self.gelu)
@@ -100,11 +132,13 @@ class Block(nn.Module):
         self.norm_1 = norm(config, config.n_embd)
         self.attention = Attention(config, layer)
         self.norm_2 = norm(config, config.n_embd)
-        self.feed_forward = FeedForward(config)
+        experts = [FeedForward(config) for _ in range(config.n_expert)]
+        self.feed_forward = MixtureOfExperts(config, experts) if experts else FeedForward(config)
 
-    def forward(self, x: Tensor, turn: Any, state: KeyValueCache | None) -> Tensor:
+    def forward(self, x: Tensor, turn: Any, state: KeyValueCache | None) -> Any:
+        """(B, T, C) -> (B, T, C); of experts that and the loss of their router, ()."""
         x = self.attention(self.norm_1(x), x, turn, state)
-        return self.feed_forward(self.norm_2(x), x)  # (B, T, C)
+        return self.feed_forward(self.norm_2(x), x)
 
 
 class GPT(nn.Module):
@@ -114,10 +148,10 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.n_embd)
-        self.position = (
-            nn.Embedding(config.block_size, config.n_embd) if config.arch == "gpt2" else None
-        )
-        self.rotation = None if config.arch == "gpt2" else rotation(config)
+        learned = config.positions == "learned"
+        self.position = nn.Embedding(config.block_size, config.n_embd) if learned else None
+        self.sinusoids = sinusoids(config) if config.positions == "sinusoidal" else None
+        self.rotation = rotation(config) if config.positions == "rotary" else None
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = norm(config, config.n_embd)
@@ -130,8 +164,8 @@ class GPT(nn.Module):
         """As GPT-2: normal 0.02; what is added to the residual stream 0.02 / √(2L)."""
         for name, parameter in self.named_parameters():
             if parameter.ndim >= 2:
-                residual = name.endswith(("attention.out.weight", "feed_forward.down.weight"))
-                std = 0.02 / math.sqrt(2 * self.config.n_layer) if residual else 0.02
+                residual = name.endswith((".out.weight", ".down.weight"))
+                std = STD / math.sqrt(2 * self.config.n_layer) if residual else STD
                 nn.init.normal_(parameter, std=std, generator=generator)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -158,17 +192,26 @@ class GPT(nn.Module):
         """The cross entropy of the logits summed over all targets, divided by `count` of them.
 
         (B, T) integers twice; a target of -100 does not count. `count` is their number by default.
-        Training uses this: the (B, T, V) logits are never all in memory.
+        Training uses this: the (B, T, V) logits are never all in memory. In training, routers add
+        their losses, weighted by the part of `count` that is here.
         """
-        x = self.hidden(tokens)
+        x, routing = self.read(tokens)
         rows, flat = x.view(-1, x.shape[-1]), targets.reshape(-1)
-        return F.linear_cross_entropy(rows, self.output_weight(), flat, count=count)
+        loss = F.linear_cross_entropy(rows, self.output_weight(), flat, count=count)
+        if not (self.training and routing):
+            return loss
+        part = 1.0 if count is None else int((flat != -100).sum()) / count
+        return loss + sum(routing[1:], routing[0]) * part
 
     def output_weight(self) -> Tensor:  # (V, C)
         return self.embedding.weight if self.head is None else self.head.weight
 
     def hidden(self, tokens: Any, state: KeyValueCache | None = None) -> Tensor:
         """What the last layer reads: (B, T) integers -> (B, T, C)."""
+        return self.read(tokens, state)[0]
+
+    def read(self, tokens: Any, state: KeyValueCache | None = None) -> tuple[Tensor, list[Tensor]]:
+        """`hidden`, and the loss () of each block's router if there are experts."""
         T = tokens.shape[1]
         first = state.position if state else 0
         if first + T > self.config.block_size:
@@ -177,15 +220,20 @@ class GPT(nn.Module):
         turn = None
         if self.position is not None:
             x = x + self.position.weight[first : first + T]
+        if self.sinusoids is not None:
+            x = x + Tensor(self.sinusoids[first : first + T])
         if self.rotation is not None:
             turn = [table[first : first + T] for table in self.rotation]  # (T, D/2)
         x = self.dropout(x)
+        routing = []
         for block in self.blocks:
-            x = (
-                checkpoint(block, x, turn, state)
-                if self.checkpoint_gradients
-                else block(x, turn, state)
-            )
+            part = (block, x, turn, state)
+            y = checkpoint(*part) if self.checkpoint_gradients else block(*part[1:])
+            if self.config.n_expert:
+                x, loss = y
+                routing.append(loss)
+            else:
+                x = y
         if state is not None:
             state.position += T
-        return self.norm(x)
+        return self.norm(x), routing

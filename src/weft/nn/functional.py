@@ -24,6 +24,11 @@ def relu(input: Tensor) -> Tensor:
     return apply(ops.relu, input)
 
 
+def relu2(input: Tensor) -> Tensor:
+    """max(x, 0)² (Primer, arXiv:2109.08668). Not in PyTorch."""
+    return apply(ops.relu2, input)
+
+
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x Φ(x) (arXiv:1606.08415); `approximate="tanh"` is GPT-2's formula."""
     if approximate not in ("none", "tanh"):

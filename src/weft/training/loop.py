@@ -19,6 +19,7 @@ from weft.errors import MalformedFileError, NonFiniteError, WeftError
 from weft.random import manual_seed
 from weft.runlog import MetricsLog, read_metrics
 from weft.training.evaluation import evaluate
+from weft.training.experts import expert_figures
 from weft.training.result import TrainResult
 from weft.training.sample import sample_text
 from weft.training.session import Session, state_of
@@ -105,6 +106,7 @@ class Loop:
             "tokens_per_second": self.step_tokens / max(duration, 1e-9),
             "seconds": self.seconds,
             "step_seconds": duration,
+            **expert_figures(self.model),
         }
 
     def tokens(self, done: int) -> int:

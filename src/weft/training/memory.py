@@ -45,16 +45,21 @@ def count_parameters(config: AnyModelConfig) -> int:
         return sum(array.numel() for array in skeleton(config).parameters())
     C, L, V, D = config.n_embd, config.n_layer, config.vocab_size, config.head_dim
     qkv = (config.n_head + 2 * config.n_kv_head) * D
-    matrices = 3 if config.arch != "gpt2" else 2
-    block = C * qkv + config.n_head * D * C + matrices * C * config.intermediate_size + 2 * C
+    block = C * qkv + config.n_head * D * C + 2 * C + _feed_forward_weights(config)
     if config.bias:
-        block += qkv + C + (matrices - 1) * config.intermediate_size + C
-        block += 2 * C if config.arch == "gpt2" else 0
+        block += qkv + C + (2 * C if config.arch == "gpt2" else 0)
     block += 2 * D if config.arch == "qwen3" else 0
     norm = C * (2 if config.arch == "gpt2" and config.bias else 1)
     embeddings = V * C * (1 if config.tie_embeddings else 2)
-    positions = config.block_size * C if config.arch == "gpt2" else 0
+    positions = config.block_size * C if config.positions == "learned" else 0
     return L * block + norm + embeddings + positions
+
+
+def _feed_forward_weights(config: ModelConfig) -> int:
+    """Of one block: an MLP, or all experts and their router."""
+    C, inner, matrices = config.n_embd, config.intermediate_size, 2 if config.arch == "gpt2" else 3
+    mlp = matrices * C * inner + ((matrices - 1) * inner + C if config.bias else 0)
+    return config.n_expert * (mlp + C) or mlp
 
 
 def estimate(model: AnyModelConfig, train: TrainConfig) -> MemoryEstimate:
@@ -79,7 +84,10 @@ def _bytes_per_token(model: AnyModelConfig, train: TrainConfig) -> int:
     heads = (2 * model.n_head + 2 * model.n_kv_head) * model.head_dim  # q, k, v and the output
     inner = model.intermediate_size * (2 if model.arch == "gpt2" else 4)
     drops = 3 * C * FLOAT if model.dropout else 0
-    block = narrow * (2 * heads + 5 * C + inner) + FLOAT * 3 * C + drops
+    used = model.n_expert_used or 1
+    block = narrow * (2 * heads + 5 * C + used * inner) + FLOAT * 3 * C + drops
+    if model.n_expert:  # what each expert reads and gives, weighted, and the router's tables
+        block += used * C * (2 * narrow + 3 * FLOAT) + 6 * model.n_expert * FLOAT
     logits = V * (2 * narrow + FLOAT)
     blocks = model.n_layer * block
     if train.checkpoint_gradients:  # the inputs of all blocks, and the inside of one

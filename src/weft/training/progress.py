@@ -99,6 +99,8 @@ class Smooth:
         parts = [f"loss {mean['train_loss']:.3f}"]
         if self._val_loss is not None:
             parts.append(f"val {self._val_loss:.3f}")
+        if layers := record.get("expert_share"):
+            parts.append(f"busiest expert {max(map(max, layers)):.0%}")
         parts.append(f"{mean['tokens_per_second']:,.0f} tokens/s")
         parts.append(f"eta {clock((steps - record['step']) * mean['step_seconds'])}")
         return "  ".join(parts)

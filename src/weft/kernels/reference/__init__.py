@@ -7,6 +7,8 @@ runs on these. The names below are all there is; `kernels.active` chooses among 
 from weft.kernels.reference.activation import (
     gelu_backward,
     gelu_forward,
+    relu2_backward,
+    relu2_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
@@ -109,6 +111,8 @@ __all__ = [
     "quantize_int4",
     "quantize_int8",
     "quantize_rows",
+    "relu2_backward",
+    "relu2_forward",
     "relu_backward",
     "relu_forward",
     "rms_norm_backward",

@@ -50,6 +50,17 @@ def relu_backward(dy: Array, y: Array) -> Array:
     return narrow(np.where(widen(y) > 0, widen(dy), 0), y.dtype)
 
 
+def relu2_forward(x: Array) -> Array:
+    """max(x, 0)² (Primer, arXiv:2109.08668); NaN stays NaN."""
+    r = np.maximum(widen(x), 0)
+    return narrow(r * r, x.dtype)
+
+
+def relu2_backward(dy: Array, x: Array) -> Array:
+    """2 dy max(x, 0)."""
+    return narrow(widen(dy) * (2 * np.maximum(widen(x), 0)), x.dtype)
+
+
 def _sigmoid(u: Array) -> Array:
     e = np.exp(-np.abs(u))  # never overflows
     s: Array = np.where(u >= 0, 1, e) / (1 + e)
