@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,9 @@ from tests.models.ngram_by_dictionary import DictionaryModel
 
 from weft.config import NGramConfig
 from weft.models.ngram import NGram
+from weft.random import Generator
+from weft.sampling import Sampling, sample
+from weft.tokenizers import CharacterTokenizer
 
 SMOOTHINGS = ("kneser-ney", "backoff", "add-k", "none")
 # Probabilities are kept in float32 and multiplied once for each order, at most four here: each step
@@ -184,3 +190,48 @@ def test_damaged_arrays_are_refused(change, message):
     NGram(model.config).load_state_dict(arrays)
     with pytest.raises(RuntimeError, match=message):
         NGram(model.config).load_state_dict({**arrays, **change})
+
+
+@pytest.fixture(scope="module")
+def shakespeare():
+    folder = Path(os.environ.get("WEFT_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    path = folder / "tinyshakespeare.txt"
+    if not path.is_file():
+        pytest.skip(f"tinyshakespeare.txt is not in {folder}; set WEFT_DATA")
+    text = path.read_text(encoding="utf-8")
+    return CharacterTokenizer.train([text]), text
+
+
+def test_five_grams_of_shakespeare(shakespeare):
+    """SEEDS.md, section 3: text is sampled from a 5-gram model, and looks like the author's."""
+    tokenizer, text = shakespeare
+    ids = np.array(tokenizer.encode(text))
+    config = NGramConfig(vocab_size=tokenizer.vocab_size, order=5, smoothing="none")
+    model = NGram.count(ids, config)
+    assert model.sizes[0] == 65 and model.sizes == sorted(model.sizes)
+    generator, state = Generator(1), model.start(1)
+    written = tokenizer.encode("\nKING ")
+    logits = model(np.array([written]), state).array[:, -1]
+    for _ in range(300):
+        written.append(int(sample(logits, generator, Sampling(temperature=1.0))[0]))
+        logits = model(np.array([written[-1:]]), state).array[:, -1]
+    spoken = tokenizer.decode(written)
+    assert all(spoken[i : i + 5] in text for i in range(len(spoken) - 4))
+    known = set(re.findall(r"[A-Za-z]+", text))
+    words = re.findall(r"[A-Za-z]+", spoken)
+    assert sum(word in known for word in words) > 0.7 * len(words)
+
+
+@pytest.mark.parametrize(
+    ("smoothing", "order", "bits"),
+    [("kneser-ney", 2, 3.5830), ("kneser-ney", 5, 2.2523), ("backoff", 5, 2.4275)],
+)
+def test_bits_per_character_of_the_last_tenth(shakespeare, smoothing, order, bits):
+    """Counts are whole numbers, so that the figures are the same to a few parts in 2^24."""
+    tokenizer, text = shakespeare
+    ids = np.array(tokenizer.encode(text))
+    cut = len(ids) * 9 // 10
+    config = NGramConfig(vocab_size=tokenizer.vocab_size, order=order, smoothing=smoothing)
+    model = NGram.count(ids[:cut], config)
+    loss = model.loss(ids[None, cut:-1], ids[None, cut + 1 :]).item()
+    assert loss / math.log(2) == pytest.approx(bits, abs=6e-5)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.models.ngram_counts import BLANK, Counter, Run
+from weft.models.ngram_counts import BLANK, BLOCK, Counter, Run
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -90,8 +90,11 @@ class Trie:
         """For each node of level k = 1 ... n: the node of level k - 1 without the first token."""
         found = [np.zeros(len(self.tokens[0]), np.int64)]
         for level in range(2, self.order + 1):
-            shorter = found[-1][self.parents(level)]
-            found.append(self.find(level - 1, shorter, self.tokens[level - 1]))
+            nodes = found[-1][self.parents(level)]
+            for at in range(0, len(nodes), BLOCK):  # a search takes a hundred bytes for each
+                part = slice(at, at + BLOCK)
+                nodes[part] = self.find(level - 1, nodes[part], self.tokens[level - 1][part])
+            found.append(nodes)
         return found
 
     @cached_property
