@@ -12,7 +12,7 @@ import their_models as their
 
 import weft
 from weft.inference.decoder import Decoder
-from weft.inference.packed_decoder import PackedDecoder
+from weft.kernels import active
 
 PROMPTS = [[3, 1, 4, 1, 5, 9], [2], [6, 5, 3], [5, 8, 9, 7, 9, 3, 2, 3, 8, 4, 6, 2]]
 NEW = 12
@@ -24,7 +24,7 @@ def decoder_of(request):
     """From a loaded model to the decoder in question."""
     if request.param == "definition":
         return lambda loaded: Decoder(loaded.model, loaded.dtype)
-    if not PackedDecoder.runs():
+    if active.native is None:
         pytest.skip("there is no native decoder")
     return lambda loaded: loaded.decoder
 
