@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.data import PairTokens, encode_pairs, marks_of, pad, pair_batch, split_pairs
+from weft.data import (
+    PairEncoder,
+    PairTokens,
+    encode_pairs,
+    line_boundary,
+    marks_of,
+    open_corpus,
+    pad,
+    pair_batch,
+    prepare,
+    split_pairs,
+)
 from weft.data.pairs import IGNORED, Marks
 from weft.errors import ConfigError, DataError
 from weft.tokenizers import CharacterTokenizer
@@ -96,3 +107,29 @@ def test_a_batch_is_a_function_of_seed_and_step(rows: int, seed: int, step: int)
     for source, length, target in zip(batch.source, batch.lengths, batch.targets, strict=True):
         i = source[0] - 10
         assert length == 1 and target[: i % 3 + 1].tolist() == [20 + i] * (i % 3) + [2]
+
+
+def test_the_mean_of_targets() -> None:
+    found = PairTokens(np.array([5, 1, 6, 2, 5, 1, 6, 7, 8, 2]), Marks(1, 2))
+    assert found.mean_targets == 3.0
+
+
+@given(st.lists(st.text("aé", max_size=4), min_size=2), st.integers(0, 40))
+def test_a_line_boundary(tmp_path_factory, texts: list[str], position: int) -> None:
+    text = "a" + "\n".join(texts) + "a"
+    path = tmp_path_factory.mktemp("lines") / "a.txt"
+    path.write_text(text, encoding="utf-8", newline="")
+    data, corpus = text.encode(), open_corpus(path)
+    starts = [0] + [i + 1 for i, byte in enumerate(data) if byte == 10] + [len(data)]
+    expected = next(start for start in starts if start >= min(position, len(data)))
+    assert line_boundary(corpus, position) == expected
+
+
+def test_prepared_pairs_are_cut_between_lines(tmp_path, tokenizer) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("ab\tc\n" * 7 + "a\tb b\n" * 3)
+    encoder = PairEncoder(tokenizer)
+    dataset = prepare(open_corpus(path), encoder, tmp_path, 0.35, boundary=line_boundary)
+    parts = [PairTokens(s.tokens, encoder.marks) for s in (dataset.train, dataset.val)]
+    assert [len(part) for part in parts] == [7, 3]
+    assert tokenizer.decode(dataset.val.tokens.tolist()) == "a\tb b\n" * 3

@@ -43,7 +43,7 @@ def test_parameters_logits_and_gradients(options) -> None:
     assert sum(p.numel() for p in m.parameters()) == expected
     lengths = np.array([5, 2, 7])
     assert m(ids(3, 4), m.encode(ids(3, 7), lengths)).shape == (3, 4, V)
-    m.loss(ids(3, 7), lengths, ids(3, 4), ids(3, 4, seed=1)).backward()
+    m.loss(ids(3, 4), ids(3, 4, seed=1), source=(ids(3, 7), lengths)).backward()
     for name, p in m.named_parameters():
         assert p.grad is not None and np.abs(p.grad.array).max() > 0, name
 
@@ -58,7 +58,7 @@ def test_what_stands_in_the_padding_changes_no_bit(options) -> None:
     for text in (source, other):
         logits = m(tokens, m.encode(text, lengths)).array
         m.zero_grad()
-        m.loss(text, lengths, tokens, targets).backward()
+        m.loss(tokens, targets, source=(text, lengths)).backward()
         # An embedding's gradient counts its rows in padding with 0; so it has the same bits too.
         results.append([logits, *(p.grad.array.copy() for p in m.parameters())])
     for a, b in zip(*results, strict=True):
@@ -77,9 +77,9 @@ def test_a_batch_of_uneven_lengths_is_each_text_alone(options) -> None:
         alone = m(tokens[row], m.encode(source[row, :n])).array
         close(together[row], alone)
         known = int((targets[i] != -100).sum())
-        loss += m.loss(source[row, :n], lengths[row], tokens[row, :known], targets[row, :known],
-                       count=8).item()  # fmt: skip
-    whole = m.loss(source, lengths, tokens, targets).item()
+        taught = tokens[row, :known], targets[row, :known]
+        loss += m.loss(*taught, 8, (source[row, :n], lengths[row])).item()
+    whole = m.loss(tokens, targets, source=(source, lengths)).item()
     assert whole == pytest.approx(loss, rel=2e-6)
 
 
@@ -150,7 +150,7 @@ def test_lengths_that_cannot_be(lengths) -> None:
 
 def test_dropout_only_in_training() -> None:
     m = model(dropout=0.3)
-    arguments = ids(2, 5), np.array([5, 3]), ids(2, 4), ids(2, 4, seed=1)
+    arguments = ids(2, 4), ids(2, 4, seed=1), 8, (ids(2, 5), np.array([5, 3]))
     weft.manual_seed(1)
     first, second = m.loss(*arguments).item(), m.loss(*arguments).item()
     weft.manual_seed(1)
@@ -171,7 +171,7 @@ def test_sinusoids() -> None:
 
 def test_bfloat16_is_near() -> None:
     m = model()
-    arguments = ids(2, 5), np.array([5, 3]), ids(2, 4), ids(2, 4, seed=1)
+    arguments = ids(2, 4), ids(2, 4, seed=1), 8, (ids(2, 5), np.array([5, 3]))
     exact = m.loss(*arguments).item()
     with weft.autocast(weft.bfloat16):
         assert m.loss(*arguments).item() == pytest.approx(exact, rel=0.02)

@@ -116,7 +116,7 @@ def test_logits_and_gradients(lengths, activation: str, norm_first: bool, lively
     answer = expected.detach().numpy()
     close(logits, answer, float(np.abs(answer).max()))
 
-    loss = ours.loss(source, counts, tokens, targets)
+    loss = ours.loss(tokens, targets, source=(source, counts))
     loss.backward()
     their_loss = torch.nn.functional.cross_entropy(
         expected.view(-1, V), torch.tensor(targets).view(-1)

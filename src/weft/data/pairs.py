@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.data.batches import window_starts
+from weft.data.corpus import Corpus
 from weft.errors import ConfigError, DataError
 
 BEGIN, END = "\t", "\n"
@@ -102,6 +103,32 @@ def encode_pairs(
         yield np.array([*halves[0], marks.begin, *halves[1], marks.end], np.uint32)
 
 
+class PairEncoder:
+    """A tokenizer as `prepare` takes one, for a text of pairs."""
+
+    def __init__(self, tokenizer: Any, name: str = "pairs") -> None:
+        self.tokenizer, self.name = tokenizer, name
+        self.marks = marks_of(tokenizer)
+        self.vocab_size, self.hash = tokenizer.vocab_size, tokenizer.hash
+
+    def encode_stream(self, chunks: Iterable[str]) -> Iterator[NDArray[np.uint32]]:
+        """The tokens of a text in pieces; errors as in `split_pairs`."""
+        return encode_pairs(split_pairs(chunks, self.name), self.tokenizer, self.marks)
+
+
+def line_boundary(corpus: Corpus, position: int) -> int:
+    """The first start of a line at or after byte `position`."""
+    if position <= 0:
+        return 0
+    place = corpus.boundary(position - 1)
+    for text in corpus.chunks(place):
+        head, end, _ = text.partition(END)
+        place += len(head.encode()) + len(end)
+        if end:
+            break
+    return place
+
+
 def pad(pairs: Sequence[Pair], marks: Marks) -> PairBatch:
     """The batch of some pairs of ids (B of them, in their order)."""
     sources, targets = [list(source) for source, _ in pairs], [list(target) for _, target in pairs]
@@ -172,3 +199,8 @@ class PairTokens(Sequence[Pair]):
         """Tokens of the longest source, or of the longest target with its mark."""
         sources, targets = self._begins - self._starts, self._ends - self._begins
         return int(max(sources.max(), targets.max()))
+
+    @property
+    def mean_targets(self) -> float:
+        """Tokens of a target with its mark, on average."""
+        return float((self._ends - self._begins).mean())

@@ -60,16 +60,17 @@ def prepare(
     folder: str | Path,
     val_fraction: float = 0.1,
     progress: Callable[[int, int], object] | None = None,
+    boundary: Callable[[Corpus, int], int] = Corpus.boundary,
 ) -> Dataset:
     """Encode `corpus` into `folder`/train.bin and val.bin and open them.
 
-    The cut is at byte int(size * (1 - val_fraction)), moved to the next start of a character.
-    `progress` is called with the bytes done and the bytes in all.
+    The cut is at byte int(size * (1 - val_fraction)), moved to the next start of a character, or to
+    the next `boundary`. `progress` is called with the bytes done and the bytes in all.
     """
     if not 0 < val_fraction < 1:
         raise ValueError(f"val_fraction must lie between 0 and 1, not {val_fraction}")
     folder = Path(folder)
-    cut = corpus.boundary(int(corpus.size * (1 - val_fraction)))
+    cut = boundary(corpus, int(corpus.size * (1 - val_fraction)))
     for name, start, stop in ((TRAIN, 0, cut), (VALIDATION, cut, corpus.size)):
         report = _from(start, corpus.size, progress)
         arrays = tokenizer.encode_stream(corpus.chunks(start, stop, report))

@@ -54,7 +54,7 @@ class SourceState:
     @property
     def full(self) -> bool:
         """No further token fits."""
-        return self.cache.position >= self.cache.length
+        return self.cache.full
 
     @property
     def nbytes(self) -> int:
@@ -234,14 +234,15 @@ class EncoderDecoder(nn.Module):
         return F.linear(x, self.output_weight())
 
     def loss(
-        self, source: Any, lengths: Any, tokens: Any, targets: Any, count: int | None = None
+        self, tokens: Any, targets: Any, count: int | None = None, source: Any = None
     ) -> Tensor:
         """The cross entropy of all targets, divided by `count` of them (their number by default).
 
-        `source` (B, S) and `lengths` (B) as in `encode`; `tokens` are the targets (B, T) moved back
-        by one, so that the decoder is taught with the true tokens. A target of -100 does not count.
+        `source` is (B, S) integers and their lengths (B), as in `encode`; `tokens` are the targets
+        (B, T) moved back by one, so that the decoder is taught with the true ones. A target of -100
+        does not count.
         """
-        x = self.hidden(tokens, SourceState(*self.look_at(source, lengths)), None)
+        x = self.hidden(tokens, SourceState(*self.look_at(*source)), None)
         rows, flat = x.view(-1, x.shape[-1]), targets.reshape(-1)
         return F.linear_cross_entropy(rows, self.output_weight(), flat, count=count)
 

@@ -15,6 +15,7 @@ from weft.sampling.filters import (
     keep_top_p,
     keep_typical,
 )
+from weft.sampling.greedy import greedy_rows
 from weft.sampling.penalties import (
     add_bias,
     ban_words,
@@ -35,6 +36,7 @@ __all__ = [
     "checked",
     "draw",
     "explain",
+    "greedy_rows",
     "keep_allowed",
     "keep_min_p",
     "keep_top_k",

@@ -7,11 +7,8 @@ does not depend on the clock, and resuming it is exact.
 from __future__ import annotations
 
 import time
-from typing import Any
 
-from weft.training.evaluation import evaluate
 from weft.training.optimization import Optimization
-from weft.training.sample import sample_text
 from weft.training.session import Session, resolve
 from weft.training.step import clip, gradients
 
@@ -54,13 +51,11 @@ def _measure(session: Session) -> tuple[float, float, float]:
     if session.streams is not None:
         session.streams.load(carried)
     batches = min(4, config.eval_batches)
-    block_size, tokens = session.model_config.block_size, session.dataset.val.tokens
-    options: dict[str, Any] = {"block_size": block_size, "batch_size": config.batch_size}
-    result = evaluate(session.model, tokens, max_batches=batches, dtype=session.dtype, **options)
-    rate = result.seconds / result.tokens
-    evaluated = min(config.eval_batches * config.batch_size * block_size, len(tokens))
+    result = session.evaluate(batches)
+    rate, tokens = result.seconds / result.tokens, session.validation_tokens
+    evaluated = min(config.eval_batches * result.tokens / batches, tokens)
     sample = _timed_sample(session)
-    return sum(times) / len(times), rate * evaluated + sample, rate * len(tokens)
+    return sum(times) / len(times), rate * evaluated + sample, rate * tokens
 
 
 def _standing_still(session: Session) -> Optimization:
@@ -81,8 +76,6 @@ def _timed_step(session: Session, step: int) -> float:
 
 
 def _timed_sample(session: Session) -> float:
-    length, begin = session.config.sample_tokens, time.monotonic()
-    if length:
-        block_size = session.model_config.block_size
-        sample_text(session.model, session.tokenizer, length, block_size, 0, session.dtype)
+    begin = time.monotonic()
+    session.sample(0)
     return time.monotonic() - begin

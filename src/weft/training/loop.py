@@ -18,10 +18,8 @@ from weft.config import to_dict
 from weft.errors import MalformedFileError, NonFiniteError, WeftError
 from weft.random import manual_seed
 from weft.runlog import MetricsLog, read_metrics
-from weft.training.evaluation import evaluate
 from weft.training.experts import expert_figures
 from weft.training.result import TrainResult
-from weft.training.sample import sample_text
 from weft.training.session import Session, state_of
 from weft.training.signals import StopRequest
 from weft.training.step import (
@@ -79,8 +77,7 @@ class Loop:
     @property
     def step_tokens(self) -> int:
         """Targets in one step."""
-        config = self.config
-        return config.batch_size * config.accumulate * self.session.model_config.block_size
+        return self.session.step_tokens
 
     def _is_due(self, done: int) -> bool:
         return done % self.config.eval_interval == 0 or done == self.steps
@@ -115,15 +112,8 @@ class Loop:
         return before + (done - self.first) * self.step_tokens
 
     def _evaluate(self, record: dict[str, Any]) -> float:
-        config, session = self.config, self.session
-        result = evaluate(
-            self.model,
-            session.dataset.val.tokens,
-            block_size=session.model_config.block_size,
-            batch_size=config.batch_size,
-            max_batches=config.eval_batches,
-            dtype=session.dtype,
-        )
+        session = self.session
+        result = session.evaluate(self.config.eval_batches)
         if not math.isfinite(result.loss):
             check_weights(self.model, record["step"], str(session.run.path))
             raise NonFiniteError(
@@ -141,14 +131,8 @@ class Loop:
             self.log.append({**line, "seconds": self.seconds} if due else line)
         self.session.progress.step(record)
         if due:
-            self.session.progress.evaluated(record, self._sample(step))
-
-    def _sample(self, step: int) -> str:
-        if not self.config.sample_tokens:
-            return ""
-        session, length = self.session, self.config.sample_tokens
-        block_size, seed = session.model_config.block_size, step_seed(self.config.seed, step)
-        return sample_text(self.model, session.tokenizer, length, block_size, seed, session.dtype)
+            sample = self.session.sample(step_seed(self.config.seed, step))
+            self.session.progress.evaluated(record, sample)
 
     def _save(self, step: int, val_loss: float | None, last: bool) -> None:
         """Save; a disk that is full for a while does not end the run, three failures do."""
@@ -195,15 +179,7 @@ class Loop:
 
     def _whole_split(self) -> float:
         """Loss on every validation token. Everything is saved by now, so a signal ends it."""
-        session = self.session
-        return evaluate(
-            self.model,
-            session.dataset.val.tokens,
-            block_size=session.model_config.block_size,
-            batch_size=self.config.batch_size,
-            dtype=session.dtype,
-            check=self.stop.check,
-        ).loss
+        return self.session.evaluate(check=self.stop.check).loss
 
     def _best_on_whole_split(self, final: float) -> float:
         """The best checkpoint's loss on the whole split; the model has its weights afterwards."""

@@ -18,6 +18,7 @@ from weft.optim import AdamW, Muon
 from weft.schedule import learning_rate
 
 Named = list[tuple[str, Any]]
+HIDDEN = ("blocks.", "encoder.", "decoder.")  # where the matrices between the ends of a model are
 
 
 def width(config: AnyModelConfig) -> int | None:
@@ -109,7 +110,7 @@ def split(parameters: Named, optimizer: str) -> tuple[Named, Named]:
     hidden = [
         (name, parameter)
         for name, parameter in parameters
-        if optimizer == "muon" and name.startswith("blocks.") and parameter.ndim == 2
+        if optimizer == "muon" and name.startswith(HIDDEN) and parameter.ndim == 2
     ]
     names = {name for name, _ in hidden}
     return hidden, [(name, parameter) for name, parameter in parameters if name not in names]

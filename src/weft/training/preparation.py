@@ -13,7 +13,16 @@ from typing import Any
 
 from weft.checkpoint import RunFolder
 from weft.config import TrainConfig
-from weft.data import Corpus, Dataset, is_dataset, open_corpus, open_dataset, prepare
+from weft.data import (
+    Corpus,
+    Dataset,
+    PairEncoder,
+    is_dataset,
+    line_boundary,
+    open_corpus,
+    open_dataset,
+    prepare,
+)
 from weft.errors import ConfigError, DataError
 from weft.tokenizers import BPETokenizer, CharacterTokenizer, load_tokenizer
 from weft.training.progress import Progress
@@ -49,8 +58,13 @@ class Source:
             return BPETokenizer.train(self.corpus.chunks(0, cut), size)
         return load_tokenizer(_gpt2_folder() if kind == "gpt2" else kind)
 
-    def dataset(self, tokenizer: Any, run: RunFolder, progress: Progress) -> Dataset:
-        """Write tokenizer.json and, for a text, the shards into the run folder."""
+    def dataset(
+        self, tokenizer: Any, run: RunFolder, progress: Progress, in_pairs: bool = False
+    ) -> Dataset:
+        """Write tokenizer.json and, for a text, the shards into the run folder.
+
+        `in_pairs`: the text is lines `source<TAB>target`.
+        """
         run.data_path.mkdir(exist_ok=True)
         _write_tokenizer(run, tokenizer)
         if self.corpus is None:
@@ -58,7 +72,11 @@ class Source:
         for reason, count in self.corpus.skipped.items():
             progress.message(f"{self.config.data}: skipped {count} ({reason})")
         fraction = self.config.val_fraction
-        return prepare(self.corpus, tokenizer, run.data_path, fraction, progress.preparing)
+        common = run.data_path, fraction, progress.preparing
+        if in_pairs:
+            encoder = PairEncoder(tokenizer, self.config.data)
+            return prepare(self.corpus, encoder, *common, line_boundary)
+        return prepare(self.corpus, tokenizer, *common)
 
     def _beside_shards(self) -> Path:
         path = Path(self.config.data)

@@ -140,7 +140,7 @@ def _announce(session: Session) -> None:
         session.progress.message(f"{session.run.path}: {model.order}-grams, {model.smoothing}")
         return
     count = sum(p.numel() for p in session.model.parameters())
-    tokens = config.batch_size * config.accumulate * model.block_size
+    tokens = session.step_tokens
     kind = model.arch if isinstance(model, ModelConfig) else model.model
     begin = f"going on after step {session.step}" if session.step else "new run"
     session.progress.message(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from weft.checkpoint import Checkpoint, RunFolder, latest_checkpoint
 from weft.config import (
     AnyModelConfig,
+    EncoderDecoderConfig,
     RecurrentConfig,
     TrainConfig,
     from_dict,
@@ -25,10 +26,13 @@ from weft.errors import CheckpointError, ConfigError
 from weft.models import build
 from weft.random import Generator
 from weft.training import precision
+from weft.training.evaluation import Evaluation, evaluate
 from weft.training.memory import check_memory
 from weft.training.optimization import Optimization, default_learning_rate, width
+from weft.training.pairs import Pairs
 from weft.training.preparation import Source, check_same_data, fingerprint, reopen
 from weft.training.progress import Progress
+from weft.training.sample import sample_text
 from weft.training.step import MicroBatch, micro_batches
 from weft.training.streams import Streams, split_carried
 
@@ -67,11 +71,57 @@ class Session:
             return None
         return Streams(self.model, self.dataset.train.tokens, self.config.seed, self._sizes)
 
+    @functools.cached_property
+    def pairs(self) -> Pairs | None:
+        """What an encoder-decoder reads; None for the others."""
+        if not isinstance(self.model_config, EncoderDecoderConfig):
+            return None
+        return Pairs(self.model, self.tokenizer, self.dataset, self.config.seed, self._sizes)
+
     def batches(self, step: int) -> Sequence[MicroBatch]:
         """The micro-batches of a step; of streams, that of the one after the step before."""
+        if self.pairs is not None:
+            return self.pairs.batches(step)
         if self.streams is not None:
             return self.streams.batches(step)
         return micro_batches(self.dataset.train.tokens, step, self.config.seed, *self._sizes)
+
+    @property
+    def step_tokens(self) -> int:
+        """Targets in one step; of pairs, their average."""
+        rows, accumulate, block_size = self._sizes
+        return rows * accumulate * block_size if self.pairs is None else self.pairs.step_tokens
+
+    @property
+    def validation_tokens(self) -> int:
+        """Targets in the validation split."""
+        return len(self.dataset.val) if self.pairs is None else self.pairs.validation_tokens
+
+    def evaluate(
+        self, max_batches: int | None = None, check: Callable[[], object] | None = None
+    ) -> Evaluation:
+        """Loss on the validation split, or on `max_batches` of it, spread evenly."""
+        if self.pairs is not None:
+            return self.pairs.evaluate(max_batches, self.dtype, check)
+        return evaluate(
+            self.model,
+            self.dataset.val.tokens,
+            block_size=self.model_config.block_size,
+            batch_size=self.config.batch_size,
+            max_batches=max_batches,
+            dtype=self.dtype,
+            check=check,
+        )
+
+    def sample(self, seed: int) -> str:
+        """A text from the model, `sample_tokens` long; nothing where that is 0."""
+        length = self.config.sample_tokens
+        if not length:
+            return ""
+        if self.pairs is not None:
+            return self.pairs.sample(seed, length, self.dtype)
+        block_size = self.model_config.block_size
+        return sample_text(self.model, self.tokenizer, length, block_size, seed, self.dtype)
 
     def carried(self) -> dict[str, Any]:
         """What a checkpoint holds beside weights and optimiser: the states of the streams."""
@@ -85,6 +135,11 @@ class Session:
     def dtype(self) -> Any:
         """The compute precision; None for float32."""
         return precision.dtype_of(self.config.precision)
+
+    def check_data(self) -> None:
+        """Raise `DataError` unless each split holds what a step reads."""
+        if self.pairs is None:  # they have checked themselves
+            check_long_enough(self.dataset, self.model_config.block_size)
 
     def fix_steps(self, steps: int) -> None:
         """Set the length of the run, and what follows from it, and write config.toml."""
@@ -113,11 +168,13 @@ def begin(
     model_config = model_from_dict(options)
     config = resolve(config, width(model_config))
     check_memory(model_config, config)
-    dataset = source.dataset(tokenizer, run, progress)
-    check_long_enough(dataset, model_config.block_size)
+    in_pairs = isinstance(model_config, EncoderDecoderConfig)
+    dataset = source.dataset(tokenizer, run, progress, in_pairs)
     model = build(model_config, Generator(config.seed))
     optimization = Optimization(model, config)
-    return Session(run, config, model_config, tokenizer, dataset, model, optimization, progress)
+    session = Session(run, config, model_config, tokenizer, dataset, model, optimization, progress)
+    session.check_data()
+    return session
 
 
 def take_up(
@@ -137,11 +194,11 @@ def take_up(
         _refuse_changes(to_dict(model_config), _stored_model(checkpoint), "the model", run)
     check_memory(model_config, config)
     tokenizer, dataset = reopen(config, run)
-    check_long_enough(dataset, model_config.block_size)
     model = build(model_config, Generator(config.seed))
     session = Session(
         run, config, model_config, tokenizer, dataset, model, Optimization(model, config), progress
     )
+    session.check_data()
     session.changes = list(stored.get("changes", []))
     if checkpoint is not None:
         _load(session, checkpoint)
