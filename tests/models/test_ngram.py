@@ -192,6 +192,32 @@ def test_damaged_arrays_are_refused(change, message):
         NGram(model.config).load_state_dict({**arrays, **change})
 
 
+@given(cases(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_changed_array_is_refused_or_is_a_model(case, data):
+    """Never an index out of range, and never a probability that is none."""
+    text, config, asked = case
+    arrays = {k: t.array.copy() for k, t in NGram.count(text, config).state_dict().items()}
+    for _ in range(data.draw(st.integers(1, 3))):
+        name = data.draw(st.sampled_from([k for k, array in arrays.items() if array.size] or ["x"]))
+        if name == "x":
+            return
+        array = arrays[name]
+        at, largest = data.draw(st.integers(0, array.size - 1)), np.iinfo(array.dtype).max
+        if data.draw(st.booleans()):
+            array[at] = data.draw(st.sampled_from([0, 1, 2, 254, 255, largest])) % (largest + 1)
+        else:
+            arrays[name] = np.delete(array, at) if data.draw(st.booleans()) else np.repeat(array, 2)
+    model = NGram(config)
+    try:
+        model.load_state_dict(arrays)
+    except RuntimeError:
+        assert model.sizes == [0] * config.order  # untouched
+        return
+    found = np.exp(model(asked).array)
+    assert ((found >= 0) & (found <= 1 + ROUNDING)).all()
+
+
 @pytest.fixture(scope="module")
 def shakespeare():
     folder = Path(os.environ.get("WEFT_DATA", Path(__file__).parents[3] / "shared" / "data"))

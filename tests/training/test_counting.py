@@ -1,5 +1,6 @@
 """`train` with an n-gram model: run folder, log and result as of the other families, one pass."""
 
+import errno
 import json
 import math
 
@@ -8,9 +9,10 @@ import pytest
 
 from weft.cli.main import main
 from weft.config import NGramConfig
-from weft.errors import CheckpointError, ConfigError
+from weft.errors import CheckpointError, ConfigError, WeftError
 from weft.inference import evaluate_text, load
 from weft.models import NGram
+from weft.models.ngram_counts import FOLDER, Counter
 from weft.runlog import read_metrics
 from weft.training import Progress, train
 
@@ -160,3 +162,24 @@ def test_convert_keeps_the_counts(run, tmp_path, smoothing, capsys):
         assert tensor.array.dtype == before[name].array.dtype
         np.testing.assert_array_equal(tensor.array, before[name].array)
     assert main([*command[:2], str(tmp_path / "other"), "--to", "gguf"]) == 2
+
+
+def test_what_a_killed_process_left_is_removed(run, tmp_path, monkeypatch):
+    left = tmp_path / "run/data" / f"{FOLDER}x"
+    left.mkdir(parents=True)
+    (left / "0-keys.npy").write_bytes(b"x")
+    run()
+    assert not left.exists()
+
+
+def test_a_full_disk_is_one_line(run, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(Counter.__init__, "__defaults__", (0, None, 1000))  # all goes to disk
+    monkeypatch.setattr(NGram.count.__func__, "__kwdefaults__", {"memory": 0, "folder": None})
+    with pytest.raises(WeftError, match=r"cannot count the n-grams: No space left.*data") as error:
+        run()
+    assert "\n" not in str(error.value)
+    assert not list((tmp_path / "run/data").glob(f"{FOLDER}*"))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 CHUNK = 1 << 21  # tokens that are sorted together
 BLOCK = 1 << 20  # n-grams in one block of the result
 MEMORY = 1 << 29  # bytes of runs kept in memory
+FOLDER = "weft-ngrams-"  # begins the name of the folder of runs on disk
 BLANK = 0  # a digit: token i is digit i + 1
 
 
@@ -138,7 +139,7 @@ class Counter:
     def _spill(self) -> None:
         self._merge_all()
         if self._disk is None:
-            self._disk = tempfile.TemporaryDirectory(prefix="weft-ngrams-", dir=self._folder)
+            self._disk = tempfile.TemporaryDirectory(prefix=FOLDER, dir=self._folder)
         for name, array in self._runs.pop()._asdict().items():
             np.save(Path(self._disk.name, f"{self.spilled}-{name}.npy"), array)
         self.spilled += 1

@@ -107,9 +107,14 @@ class Trie:
         for level in range(self.order - 1, 0, -1):
             counts.append(self.sum_children(level, counts[-1]))
             if len(self.tail) >= level:
-                end = self.walk(self.tail[None, -level:])[level][0, -1]
-                counts[-1][end] += 1
+                counts[-1][self.end(level)] += 1
         return counts[::-1]
+
+    def end(self, level: int) -> int:
+        """The node of the k-gram that ends the text; ABSENT for a text that is shorter."""
+        if not 0 < level <= len(self.tail):
+            return ABSENT
+        return int(self.walk(self.tail[None, -level:])[level][0, -1])
 
     def sum_children(self, level: int, values: Array) -> Array:
         """The sum of `values` of level + 1 over the children of each node of a level, (M,)."""
@@ -229,6 +234,10 @@ def _check(trie: Trie, vocab_size: int) -> None:
             raise ValueError(f"tokens_{k} is not sorted")
     if any((suffix == ABSENT).any() for suffix in trie.suffixes):
         raise ValueError("an n-gram occurs whose end does not")
-    for level in range(1, len(trie.tail) + 1):
-        if trie.walk(trie.tail[None, -level:])[level][0, -1] == ABSENT:
+    for level in range(1, trie.order):
+        end = trie.end(level)
+        if len(trie.tail) >= level and end == ABSENT:
             raise ValueError("the tail does not occur")
+        childless = np.flatnonzero(np.diff(trie.first[level]) == 0)
+        if (childless != end).any():
+            raise ValueError(f"tokens_{level} has an n-gram that nothing follows")

@@ -7,6 +7,7 @@ log and result, with a single step.
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.checkpoint import save_checkpoint
+from weft.checkpoint import durable, save_checkpoint
 from weft.checkpoint.tensors import mapping_of, release
 from weft.config import NGramConfig, to_dict
 from weft.errors import ConfigError
 from weft.models import NGram
-from weft.models.ngram_counts import CHUNK
+from weft.models.ngram_counts import CHUNK, FOLDER
 from weft.runlog import MetricsLog
 from weft.training.result import TrainResult
 from weft.training.sample import sample_text
@@ -84,7 +85,10 @@ class Counting:
         train, val = session.dataset.train.tokens, session.dataset.val.tokens
         session.progress.message(f"counting {len(train):,} tokens")
         folder = session.run.data_path
-        session.model = NGram.count(self._chunks(train), self.config, folder=folder)
+        with durable.one_line_errors("count the n-grams", folder):
+            for left in folder.glob(f"{FOLDER}*"):  # by a process that was killed
+                shutil.rmtree(left)
+            session.model = NGram.count(self._chunks(train), self.config, folder=folder)
         seconds = time.monotonic() - self.start
         sizes = " + ".join(f"{size:,}" for size in session.model.sizes)
         session.progress.message(f"n-grams of 1 to {len(session.model.sizes)} tokens: {sizes}")
