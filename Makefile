@@ -8,7 +8,7 @@ SOURCES := $(wildcard csrc/*) CMakeLists.txt pyproject.toml $(shell find src -na
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo build test test-slow test-reference sanitize lint format stub clean
+.PHONY: demo build test test-slow test-reference sanitize lint format docs stub clean
 
 demo: build
 	$(PY) -m weft train stories --out runs/demo --overwrite --minutes 1 --tokenizer bpe \
@@ -49,12 +49,18 @@ format: .venv/linted-with
 	$(PY) -m ruff format .
 	.venv/bin/clang-format -i csrc/*.cpp csrc/*.h
 
+# The site, in build/docs/index.html. The lessons run once, for some minutes, and again when they
+# change; WEFT_DOCS_LESSONS=skip shows them without outputs. No network, but for what is installed.
+docs: .venv/documented-with
+	$(PY) -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
+	@echo 'The site: build/docs/index.html'
+
 # The types of weft._native, under version control; a test says when they are out of date.
 stub: .venv/tested-with
 	$(PY) -m nanobind.stubgen -q -m weft._native -o src/weft/_native.pyi
 
 clean:
-	rm -rf build .venv runs/demo
+	rm -rf build docs/generated .venv runs/demo
 
 .venv/made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weft needs Python 3.11 or newer")'
@@ -73,4 +79,8 @@ clean:
 
 .venv/linted-with: .venv/built
 	$(PY) -m pip install --quiet --group lint
+	touch $@
+
+.venv/documented-with: .venv/built
+	$(PY) -m pip install --quiet --group docs
 	touch $@
