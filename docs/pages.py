@@ -53,12 +53,7 @@ def write_lessons(folder: Path, run: bool) -> None:
     lessons = all_lessons()
     for lesson in lessons:
         page = folder / f"{lesson.path.stem}.md"
-        mark = f"% {fingerprint(lesson.path)} {'run' if run else 'not run'}"
-        if page.exists() and page.read_text(encoding="utf-8").startswith(mark):
-            continue
-        print(f"lesson {lesson.number}: {lesson.title}", file=sys.stderr, flush=True)
-        pictures = folder / lesson.path.stem
-        write_changed(page, f"{mark}\n\n{lesson_page(notebook_of(lesson, run), pictures)}")
+        write_changed(page, lesson_page(notebook_of(lesson, folder, run), page.with_suffix("")))
     wanted = {lesson.path.stem for lesson in lessons} | {"index"}
     for page in folder.glob("*.md"):
         if page.stem not in wanted:
@@ -70,25 +65,41 @@ def fingerprint(path: Path) -> str:
     """Of the lesson and of what lessons import beside it: with another one it runs again."""
     beside = sorted(p for p in path.parent.glob("*.py") if not re.match(r"l\d\d_", p.name))
     found = hashlib.sha256()
-    for file in (path, *beside, Path(__file__)):
+    for file in (path, *beside):
         found.update(file.read_bytes())
     return found.hexdigest()
 
 
-def notebook_of(lesson: Any, run: bool) -> dict[str, Any]:
-    """The lesson as a notebook; it runs in a process of its own, as for a user."""
-    if not run:
-        from weft.lessons.notebook import notebook as notebook_without_outputs
+def notebook_of(lesson: Any, folder: Path, run: bool) -> dict[str, Any]:
+    """The lesson as a notebook; with its outputs if it was run before, as it is now, or is to be.
 
-        return notebook_without_outputs(lesson)
+    It runs in a process of its own, as for a user; the file `<lesson>.ran` keeps what came out.
+    """
+    kept, mark = folder / f"{lesson.path.stem}.ran", fingerprint(lesson.path)
+    if kept.exists():
+        ran: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        if ran["fingerprint"] == mark:
+            return ran["notebook"]  # type: ignore[no-any-return]
+    if not run:
+        from weft.lessons.notebook import notebook
+
+        return notebook(lesson)
+    print(f"lesson {lesson.number}: {lesson.title}", file=sys.stderr, flush=True)
+    ran = {"fingerprint": mark, "notebook": run_lesson(lesson.number)}
+    kept.write_text(json.dumps(ran), encoding="utf-8")
+    return ran["notebook"]  # type: ignore[no-any-return]
+
+
+def run_lesson(number: int) -> dict[str, Any]:
+    """The notebook of a lesson, with its outputs. Raises RuntimeError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lesson.ipynb"
-        words = ["lessons", str(lesson.number), str(path), "--notebook", "--outputs"]
+        words = ["lessons", str(number), str(path), "--notebook", "--outputs"]
         done = subprocess.run(
             [sys.executable, "-m", "weft", *words], capture_output=True, text=True, cwd=folder
         )
         if done.returncode:
-            raise RuntimeError(f"lesson {lesson.number} failed:\n{done.stderr}")
+            raise RuntimeError(f"lesson {number} failed:\n{done.stderr}")
         notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return notebook
 

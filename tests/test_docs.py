@@ -126,15 +126,23 @@ def test_a_lesson_becomes_a_page(pages, tmp_path):
     assert (tmp_path / "l01" / "1.png").read_bytes() == png
 
 
-def test_lessons_are_not_run_again_unless_they_change(pages, generated, monkeypatch):
-    pages.write_lessons(generated / "lessons", run=False)
-    names = {p.stem for p in (generated / "lessons").glob("*.md")}
-    assert names == {"index", *(lesson.path.stem for lesson in all_lessons())}
-    monkeypatch.setattr(pages, "notebook_of", lambda *_: pytest.fail("a lesson ran again"))
-    pages.write_lessons(generated / "lessons", run=False)
+def test_lessons_are_run_once_and_again_when_they_change(pages, generated, monkeypatch):
+    lesson, folder, ran = all_lessons()[0], generated / "lessons", []
+    outputs = [{"output_type": "stream", "text": ["one more\n"]}]
+    cells = [{"cell_type": "code", "source": ["x"], "outputs": outputs}]
+    monkeypatch.setattr(pages, "run_lesson", lambda n: ran.append(n) or {"cells": cells})
+    first = pages.notebook_of(lesson, folder, run=True)
+    assert pages.notebook_of(lesson, folder, run=True) == first == {"cells": cells}
+    assert pages.notebook_of(lesson, folder, run=False) == first
+    assert ran == [lesson.number]
     monkeypatch.setattr(pages, "fingerprint", lambda _: "another")
-    with pytest.raises(pytest.fail.Exception, match="ran again"):
-        pages.write_lessons(generated / "lessons", run=False)
+    assert len(pages.notebook_of(lesson, folder, run=False)["cells"]) > 1
+    assert ran == [lesson.number]
+    pages.notebook_of(lesson, folder, run=True)
+    assert ran == [lesson.number] * 2
+    pages.write_lessons(folder, run=False)
+    names = {p.stem for p in folder.glob("*.md")}
+    assert names == {"index", *(lesson.path.stem for lesson in all_lessons())}
 
 
 @pytest.mark.parametrize(
