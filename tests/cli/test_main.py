@@ -35,6 +35,12 @@ def test_the_first_screen_shows_every_verb_with_an_example_in_80_columns(weft):
     assert weft().out == weft("help").out == weft("-h").out == ran.out
 
 
+def test_a_wide_terminal_has_the_same_help(weft, monkeypatch):
+    narrow = weft("help", "info").out
+    monkeypatch.setenv("COLUMNS", "132")
+    assert weft("help", "info").out == narrow
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_every_option_of_every_verb_is_explained_in_80_columns(weft, path):
     ran = weft("help", *path.split())

@@ -11,12 +11,13 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import os
 import re
 import sys
 import textwrap
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
@@ -59,7 +60,11 @@ def parse(options: type[T], argv: Sequence[str], program: str) -> T | None:
     _check_names(options, argv, program)
     stdout, stderr = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        with (
+            _columns(80),
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
+        ):
             parsed, unknown = tyro.cli(
                 options,
                 prog=program,
@@ -76,6 +81,20 @@ def parse(options: type[T], argv: Sequence[str], program: str) -> T | None:
         what = output.one_line(unknown[0])[:80]
         raise ConfigError(f"unexpected argument {what!r}; {program}; see {program} --help")
     return parsed
+
+
+@contextlib.contextmanager
+def _columns(width: int) -> Iterator[None]:
+    """Let tyro lay its help out for this width, whatever the terminal's."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(width)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
 
 
 def _tidy_help(text: str) -> str:
