@@ -45,10 +45,10 @@ def weft(*words: str | Path) -> dict[str, Any]:
     return values
 
 
-def largest_child() -> int:
-    """The most bytes of memory that a process started here has had."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+def children() -> tuple[float, int]:
+    """Of the processes started here: seconds of processors, all, and most bytes of memory, one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def measure(size: int, order: int, tokenizer: str, folder: Path) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def measure(size: int, order: int, tokenizer: str, folder: Path) -> dict[str, An
     begun = time.monotonic()
     trained = weft("train", text, "--out", run, *options, "--sample-tokens", "0")
     seconds = time.monotonic() - begun
-    memory = largest_child()
+    cpu_seconds, memory = children()
     n_grams = weft("info", run)["n_grams"]
     file = os.path.getsize(Path(trained["checkpoint"]) / "model.safetensors")
     scored = weft("eval", run, other)
@@ -69,6 +69,7 @@ def measure(size: int, order: int, tokenizer: str, folder: Path) -> dict[str, An
         "tokens": trained["tokens"],
         "n_grams": n_grams,
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "counting_seconds": trained["tokens"] / trained["tokens_per_second"],
         "peak_bytes": memory,
         "file_bytes": file,
@@ -85,8 +86,8 @@ def table(values: dict[str, Any]) -> str:
         (
             f"text           {values['text_bytes']:,} bytes, {values['tokens']:,} tokens counted",
             f"n-grams        {sum(values['n_grams']):,} ({counts})",
-            f"weft train     {values['seconds']:.1f} s, of which counting "
-            f"{values['counting_seconds']:.1f} s",
+            f"weft train     {values['seconds']:.1f} s ({values['cpu_seconds']:.1f} s of "
+            f"processors), of which counting {values['counting_seconds']:.1f} s",
             f"peak memory    {values['peak_bytes'] / MEGABYTE:,.0f} MB",
             f"model file     {values['file_bytes']:,} bytes, "
             f"{values['bytes_per_n_gram']:.2f} for each n-gram",

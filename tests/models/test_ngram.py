@@ -179,6 +179,7 @@ def test_tokens_outside_the_vocabulary_are_refused():
         ({"counts": np.array([0, 1, 1, 1], np.uint8)}, "0 times"),
         ({"counts": np.array([255, 1, 1, 1], np.uint8)}, "fit"),
         ({"tail": np.array([7], np.uint32)}, "tail"),
+        ({"tail": np.array([256], np.uint32)}, "tail"),  # 0 in 8 bits
         ({"tail": np.array([7, 1], np.uint32)}, "tail"),
         ({"counts": np.array([1.0, 1, 1, 1])}, "unsigned"),
         ({"other": np.array([1], np.uint8)}, "other"),

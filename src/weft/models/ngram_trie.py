@@ -234,6 +234,8 @@ def _check(trie: Trie, vocab_size: int) -> None:
             raise ValueError(f"tokens_{k} is not sorted")
     if any((suffix == ABSENT).any() for suffix in trie.suffixes):
         raise ValueError("an n-gram occurs whose end does not")
+    if len(trie.tail) and int(trie.tail.max()) >= vocab_size:
+        raise ValueError("the tail has a token outside the vocabulary")
     for level in range(1, trie.order):
         end = trie.end(level)
         if len(trie.tail) >= level and end == ABSENT:
