@@ -1,6 +1,7 @@
 // RNN, GRU and LSTM over a whole sequence, forward and back through time: what each cell does with
 // the sums of a step. How the steps are walked is in recurrent.h.
 #include "recurrent.h"
+#include "matmul_dot.h"
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -39,10 +40,14 @@ template <class T> struct ForwardWeights {
         with_type(w.dtype, [&](auto* type) {
             const auto* from = data<const element<decltype(type)>>(w);
             pack_weights<T>(packed, memory, s.units * G, rounded_up(s.C, BLOCK_K),
-                            [&](int64_t p, int64_t lane, int64_t k) {
-                                const int64_t c = p / G * PANEL + lane;
-                                if (c >= s.C || k >= s.C) return 0.0f;
-                                return to_float(from[(p % G * s.C + c) * s.C + k]);
+                            [&](int64_t p, T* panel) {
+                                const int64_t c = p / G * PANEL, n = lesser(PANEL, s.C - c);
+                                for (int64_t lane = 0; lane < n; lane++) {
+                                    const auto* row = from + (p % G * s.C + c + lane) * s.C;
+                                    T* to = panel + lane * PAIR<T>;
+                                    for (int64_t k = 0; k < s.C; k++)
+                                        to[place<T>(k)] = from_float<T>(to_float(row[k]));
+                                }
                             });
         });
     }
@@ -58,11 +63,15 @@ template <class T> struct BackwardWeights {
         with_type(w.dtype, [&](auto* type) {
             const auto* from = data<const element<decltype(type)>>(w);
             pack_weights<T>(packed, memory, s.units, rounded_up(G * s.padded(), BLOCK_K),
-                            [&](int64_t p, int64_t lane, int64_t k) {
-                                const int64_t c = k % s.padded(), g = k / s.padded();
-                                const int64_t to = p * PANEL + lane;
-                                if (g >= G || c >= s.C || to >= s.C) return 0.0f;
-                                return to_float(from[(g * s.C + c) * s.C + to]);
+                            [&](int64_t p, T* panel) {
+                                const int64_t n = lesser(PANEL, s.C - p * PANEL);
+                                for (int64_t row = 0; row < G * s.C; row++) {
+                                    const auto* some = from + row * s.C + p * PANEL;
+                                    const int64_t gate = row / s.C;
+                                    T* to = panel + place<T>(row + gate * (s.padded() - s.C));
+                                    for (int64_t lane = 0; lane < n; lane++)
+                                        to[lane * PAIR<T>] = from_float<T>(to_float(some[lane]));
+                                }
                             });
         });
     }
@@ -73,15 +82,51 @@ template <class T> void copy_rows(const float* x, T* y, int64_t n) {
     vectors(0, n, [&](int64_t i, auto part) { store(y + i, load(x + i, part), part); });
 }
 
+constexpr int64_t FEW = 4; // rows in all: packing the weights would take longer than the steps
+
+// All steps of a few rows, the weights read where they are.
+template <class T, class W, class Cell>
+void walk_in_place(const W* w, const Sizes& s, const T* hidden, const Cell& cell) {
+    constexpr int64_t G = Cell::GATES;
+    const Scratch<float> x(s.B * s.C), sums(s.B * G * s.C);
+    const Scratch<T> unused(s.padded());
+    for (int64_t t = 0; t < s.T; t++) {
+        const T* before = hidden + t * s.B * s.C;
+        for (int64_t i = 0; i < s.B * s.C; i++) x[i] = to_float(before[i]);
+        parallel_ranges(G * s.C, 128, [&](int64_t begin, int64_t end) {
+            dot_product(s.B, x, w + begin * s.C, s.C, s.C, sums + begin, G * s.C, end - begin);
+        });
+        for (int64_t row = 0; row < s.B; row++)
+            for (int64_t u = 0; u < s.units; u++) {
+                alignas(64) float of[G * PANEL] = {};
+                for (int64_t g = 0; g < G; g++)
+                    copy_elements(of + g * PANEL, sums + (row * G + g) * s.C + u * PANEL,
+                                  lesser(PANEL, s.C - u * PANEL));
+                cell.unit(t, row, u, of, static_cast<T*>(unused));
+            }
+    }
+}
+
+template <class T, class Cell>
+void walk_in_place(const Array& w, const Sizes& s, const T* hidden, const Cell& cell) {
+    if (w.dtype == Dtype::bf16)
+        walk_in_place(data<const bf16>(w), s, hidden, cell);
+    else if (sizeof(T) == 2) // the weights count as bfloat16
+        walk_in_place(data<const rounded>(w), s, hidden, cell);
+    else
+        walk_in_place(data<const float>(w), s, hidden, cell);
+}
+
 template <class T, class Cell>
 void walk_forward(const Array& w, const Array& h0, const Array& hidden, const Array& h,
                   const Cell& cell) {
     const Sizes s(hidden);
-    const ForwardWeights<T> weights(w, s, Cell::GATES);
-    const StepState<T> state(s.B, weights.packed.inputs);
     const float* first = data<const float>(h0);
     copy_rows(first, data<float>(h), s.B * s.C);
     copy_rows(first, data<T>(hidden), s.B * s.C);
+    if (s.T * s.B <= FEW) return walk_in_place<T>(w, s, data<const T>(hidden), cell);
+    const ForwardWeights<T> weights(w, s, Cell::GATES);
+    const StepState<T> state(s.B, weights.packed.inputs);
     for (int64_t b = 0; b < s.B; b++) copy_rows(first + b * s.C, state.row(0, b), s.C);
     Walk<T, Cell>{cell, weights.packed, state, s.T, s.B, s.units}.run();
 }

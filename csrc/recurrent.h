@@ -22,22 +22,25 @@ struct alignas(64) StepSums {
 
 // ---- weights ------------------------------------------------------------------------------------
 
-// Panels for `outputs` x `depth`; weight(panel, lane, k) is 0 where there is none.
-template <class T, class Weight>
+// Makes room for panels of `depth`, all zeros; fill(panel's number, panel) writes what is not.
+template <class T, class Fill>
 inline void pack_weights(Packed& to, uint8_t* memory, int64_t panels, int64_t depth,
-                         const Weight& weight) {
-    to.kind = sizeof(T) == 2 ? weft::Weight::bf16 : weft::Weight::f32;
+                         const Fill& fill) {
+    to.kind = sizeof(T) == 2 ? Weight::bf16 : Weight::f32;
     to.outputs = panels * PANEL, to.inputs = depth, to.data = memory;
-    constexpr int64_t PAIR = sizeof(T) == 2 ? 2 : 1;
     parallel_ranges(panels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; p++) {
-            T* panel = reinterpret_cast<T*>(memory + p * to.panel_bytes());
-            for (int64_t lane = 0; lane < PANEL; lane++)
-                for (int64_t k = 0; k < depth; k++)
-                    panel[k / PAIR * PAIR * PANEL + lane * PAIR + k % PAIR] =
-                        from_float<T>(weight(p, lane, k));
+            uint8_t* panel = memory + p * to.panel_bytes();
+            memset(panel, 0, size_t(to.panel_bytes()));
+            fill(p, reinterpret_cast<T*>(panel));
         }
     });
+}
+
+// Where weight k of an output is in a panel; the outputs of one k are PAIR apart.
+template <class T> constexpr int64_t PAIR = sizeof(T) == 2 ? 2 : 1;
+template <class T> inline int64_t place(int64_t k) {
+    return k / PAIR<T> * PAIR<T> * PANEL + k % PAIR<T>;
 }
 
 // ---- one product --------------------------------------------------------------------------------

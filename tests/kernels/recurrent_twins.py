@@ -21,13 +21,15 @@ SECOND = 1.05
 
 
 def forward_inputs(axis: str, gates: int) -> Any:
-    """n stands for T, B or C; weights are small, so that an error fades from step to step."""
+    """n stands for T, B or C; weights are small, so that an error fades from step to step.
+
+    Of "few" rows the weights are not packed.
+    """
 
     def inputs(i: Inputs) -> tuple[Any, ...]:
-        T, B, C = (
-            i.n if axis == name else other for name, other in zip("TBC", (3, 2, 5), strict=True)
-        )
-        B = i.rows if axis == "C" else B
+        n = i.n
+        sizes = {"T": (n, 2, 5), "B": (3, n, 5), "C": (3, i.rows, n), "few": (2, 2, n)}
+        T, B, C = sizes[axis]
         w = i.place(i.weight(gates * C, C) * (0.3 / C), float32)
         bias = [i.weight(3 * C)] if gates == 3 else []
         states = [i.weight(B, C) for _ in range(2 if gates == 4 else 1)]
@@ -215,8 +217,8 @@ def rows() -> list[Twin]:
     """Each kernel along each axis; wrong is a weight whose columns are one place further."""
     found = []
     for name, gates in (("rnn", 1), ("gru", 3), ("lstm", 4)):
-        for axis in "TBC":
-            for backward in (False, True):
+        for axis in ("T", "B", "C", "few"):
+            for backward in (False, True)[: 1 if axis == "few" else 2]:
                 kernel = f"{name}_{'backward' if backward else 'forward'}"
                 bound = globals()[kernel]
                 place = (3 if gates == 4 else 2) if backward else 1
