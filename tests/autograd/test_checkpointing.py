@@ -38,3 +38,26 @@ def test_without_grad_it_only_calls():
     with weft.no_grad():
         y = checkpoint(lambda x: x * 2.0, weft.ones(2))
     assert not y.requires_grad
+
+
+@pytest.mark.parametrize("used", ["both", "first", "second"])
+def test_several_results_go_back_in_one_pass(used):
+    """Two results of one inside: the gradients are those without checkpointing, used or not."""
+    found = []
+    for call in (checkpoint, lambda function, *inputs: function(*inputs)):
+        w = weft.tensor([3.0, -1.0], dtype=weft.float64, requires_grad=True)
+        x = weft.tensor([0.5, 2.0], dtype=weft.float64, requires_grad=True)
+        calls = []
+
+        def inside(x, w=w, calls=calls):
+            calls.append(1)
+            h = (x * w).exp()
+            return h * x, h.sum()
+
+        y, z = call(inside, x)
+        total = {"both": y.sum() + z * z, "first": y.sum(), "second": z * z}[used]
+        total.backward()
+        found.append((w.grad.array, x.grad.array))
+        assert len(calls) == (2 if call is checkpoint else 1)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)

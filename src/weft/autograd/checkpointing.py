@@ -37,7 +37,10 @@ def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
         with enable_grad(), autocast(dtype):
             again = function(*copies)
         generator.set_state(now)
-        wanted = tuple(t if t.node is not None else None for t in as_tuple(again))
+        wanted = tuple(
+            None if t.node is None or dy is None else t
+            for t, dy in zip(as_tuple(again), gradients, strict=True)
+        )
         ends = Node("outputs", wanted, lambda _: gradients, 1)  # one pass, back from all of them
         backward_pass(ends, 0, np.zeros(()), retain_graph=False)
         grads = [t.grad if isinstance(t, Tensor) else None for t in copies]
