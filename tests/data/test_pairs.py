@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,11 +17,11 @@ from weft.data import (
     marks_of,
     open_corpus,
     pad,
-    pair_batch,
+    pair_numbers,
     prepare,
     split_pairs,
 )
-from weft.data.pairs import IGNORED, Marks
+from weft.data.pairs import IGNORED, POOL, Marks
 from weft.errors import ConfigError, DataError
 from weft.tokenizers import CharacterTokenizer
 
@@ -98,15 +100,30 @@ def test_a_padded_batch() -> None:
     assert {a.dtype for a in batch} == {np.dtype(np.int64)}
 
 
-@given(st.integers(1, 40), st.integers(0, 2**40), st.integers(0, 2**40))
-def test_a_batch_is_a_function_of_seed_and_step(rows: int, seed: int, step: int) -> None:
-    pairs = [([10 + i], [20 + i] * (i % 3)) for i in range(7)]
-    batch = pair_batch(pairs, step, seed, rows, Marks(1, 2))
-    again = pair_batch(pairs, step, seed, rows + 3, Marks(1, 2))
-    assert (batch.source == again.source[:rows]).all()  # the rows of a smaller one come first
-    for source, length, target in zip(batch.source, batch.lengths, batch.targets, strict=True):
-        i = source[0] - 10
-        assert length == 1 and target[: i % 3 + 1].tolist() == [20 + i] * (i % 3) + [2]
+numbers = st.integers(0, 2**64 - 1 - POOL)
+
+
+@given(st.integers(1, 40), numbers, numbers)
+def test_the_pairs_of_a_step_are_a_function_of_seed_and_step(rows, seed: int, step: int) -> None:
+    lengths = np.random.default_rng(0).integers(1, 50, 10**6)
+    picked = pair_numbers(lengths, step, seed, rows)
+    assert picked.shape == (rows,) and picked.min() >= 0 and picked.max() < 10**6
+    assert (picked == pair_numbers(lengths, step, seed, rows)).all()
+    assert (picked != pair_numbers(lengths, step + POOL, seed, rows)).any()
+    assert (picked != pair_numbers(lengths, step, seed ^ 1, rows)).any()
+
+
+@given(numbers)
+def test_a_pool_is_read_once_in_batches_of_one_length(seed: int) -> None:
+    lengths = np.random.default_rng(0).integers(1, 50, 10**6)
+    batches = [lengths[pair_numbers(lengths, step, seed, 64)] for step in range(3 * POOL)]
+    pools = [np.stack(batches[i : i + POOL]) for i in range(0, 3 * POOL, POOL)]
+    for pool in pools:
+        ends = sorted((batch.min(), batch.max()) for batch in pool)
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(ends))
+        assert np.mean([b - a for a, b in ends]) < 50 / POOL + 2
+    orders = {tuple(np.argsort([batch.mean() for batch in pool])) for pool in pools}
+    assert len(orders) > 1  # 1 of 40,320, twice over, is the chance that this fails
 
 
 def test_the_mean_of_targets() -> None:

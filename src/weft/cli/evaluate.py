@@ -23,6 +23,7 @@ class Eval:
     The text is read once, in windows of the model's context that do not overlap; every token but
     the first is predicted. A file whose name ends in .jsonl is a task, one question per line:
     {"prompt": text, "answer": text} or {"prompt": text, "choices": [texts], "answer": from 0}.
+    For an encoder-decoder it is lines source<TAB>target, whose targets are counted that come out.
 
     Example: weft eval runs/book-1 other.txt --json
     """
@@ -60,12 +61,17 @@ def run(options: Eval) -> None:
     loaded = load(options.model, checkpoint=options.checkpoint, precision=options.precision)
     started = time.perf_counter()
     values: dict[str, Any] = {"model": str(loaded.path), "text": options.text}
-    values |= _answers(loaded, options) if ask else _loss(_score(loaded, options))
+    in_pairs = not ask and loaded.config.model == "encoder-decoder"
+    if in_pairs:
+        values |= _pairs(loaded, options)
+    else:
+        values |= _answers(loaded, options) if ask else _loss(_score(loaded, options))
     values["seconds"] = time.perf_counter() - started
     if options.json:
         output.result_json(values)
         return
-    output.result(output.table(_task_rows(values) if ask else _loss_rows(values)))
+    rows = _task_rows if ask else _pair_rows if in_pairs else _loss_rows
+    output.result(output.table(rows(values)))
 
 
 def _refuse_others(options: Eval, names: tuple[str, ...]) -> None:
@@ -93,6 +99,35 @@ def _loss_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         ("loss", f"{values['loss']:.4f} nats per token"),
         ("perplexity", f"{values['perplexity']:.4g}"),
         ("bits per byte", f"{values['bits_per_byte']:.4f}"),
+        ("tokens", f"{values['tokens']:,} in {values['seconds']:.1f} s"),
+    ]
+
+
+def _pairs(loaded: LoadedModel, options: Eval) -> dict[str, Any]:
+    """How an encoder-decoder does on lines source<TAB>target."""
+    from weft.data import open_corpus
+    from weft.errors import ConfigError
+    from weft.inference.pairs import evaluate_pairs
+
+    if options.stride is not None:
+        raise ConfigError(f"--stride is for a running text; {options.text}; leave it out")
+    score = evaluate_pairs(loaded, open_corpus(options.text).chunks(), options.text, _counted())
+    return {
+        "loss": score.loss,
+        "perplexity": score.perplexity,
+        "exact": score.exact,
+        "pairs": score.pairs,
+        "right": score.right,
+        "tokens": score.tokens,
+    }
+
+
+def _pair_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
+    right = f"{values['right']:,} of {values['pairs']:,} targets"
+    return [
+        ("exact", f"{values['exact']:.4f} ({right}, greedy)"),
+        ("loss", f"{values['loss']:.4f} nats per token"),
+        ("perplexity", f"{values['perplexity']:.4g}"),
         ("tokens", f"{values['tokens']:,} in {values['seconds']:.1f} s"),
     ]
 
@@ -162,6 +197,18 @@ def _progress(size: int) -> Callable[[int], object] | None:
     def show(done: int) -> None:
         end = "\r" if done < size else "\r     \r"
         output.note(f"{100 * done // size:3d} %", end=end)
+
+    return show
+
+
+def _counted() -> Callable[[int, int], object] | None:
+    """As `_progress`, where the size comes with each call."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        end = "\r" if done < total else "\r     \r"
+        output.note(f"{100 * done // total:3d} %", end=end)
 
     return show
 

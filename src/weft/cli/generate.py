@@ -159,7 +159,8 @@ class _Show:
         if self._options.samples > 1:
             seed = self._options.seed + i
             output.note(f"[sample {i + 1} of {len(self._texts)}, seed {seed}]")
-        echo = self._prompt if self._options.echo else ""
+        goes_on = self._loaded.config.model != "encoder-decoder"  # and writes no second text
+        echo = self._prompt if self._options.echo and goes_on else ""
         output.result(echo + "".join(self._pieces[i]), end="")
 
     def _end(self, i: int) -> None:

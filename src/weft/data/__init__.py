@@ -21,7 +21,7 @@ from weft.data.pairs import (
     line_boundary,
     marks_of,
     pad,
-    pair_batch,
+    pair_numbers,
     split_pairs,
 )
 from weft.data.prepare import (
@@ -53,7 +53,7 @@ __all__ = [
     "open_corpus",
     "open_dataset",
     "pad",
-    "pair_batch",
+    "pair_numbers",
     "prepare",
     "split_pairs",
     "stream_batch",

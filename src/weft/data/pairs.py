@@ -18,6 +18,7 @@ from weft.data.corpus import Corpus
 from weft.errors import ConfigError, DataError
 
 BEGIN, END = "\t", "\n"
+POOL = 8  # steps whose pairs are drawn together
 IGNORED = -100  # a target that does not count
 Pair = tuple[Sequence[int], Sequence[int]]
 
@@ -146,12 +147,21 @@ def _filled(rows: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
     return table
 
 
-def pair_batch(
-    pairs: Sequence[Pair], step: int, seed: int, batch_size: int, marks: Marks
-) -> PairBatch:
-    """`batch_size` pairs for one step, drawn with replacement: a function of (seed, step)."""
-    places = window_starts(len(pairs), step, seed, batch_size, 0)
-    return pad([pairs[i] for i in places], marks)
+def pair_numbers(
+    lengths: NDArray[np.int64], step: int, seed: int, batch_size: int
+) -> NDArray[np.int64]:
+    """Which pairs a step reads, (batch_size,), given the `lengths` of all sources (N,).
+
+    A function of (seed, step): the pairs of POOL steps are drawn together, with replacement, and
+    each step reads some of about the same length, so that there is little padding ("Attention Is
+    All You Need", section 5.1); which of them comes first is drawn too.
+    """
+    pool, place = divmod(step, POOL)
+    drawn = window_starts(len(lengths), pool, seed, (batch_size + 1) * POOL, 0)
+    numbers, keys = drawn[: batch_size * POOL], drawn[batch_size * POOL :]
+    by_length = numbers[np.argsort(lengths[numbers], kind="stable")].reshape(POOL, batch_size)
+    picked: NDArray[np.int64] = by_length[np.argsort(keys, kind="stable")[place]]
+    return picked
 
 
 class PairTokens(Sequence[Pair]):
@@ -195,10 +205,15 @@ class PairTokens(Sequence[Pair]):
         return self.tokens[first:begin], self.tokens[begin + 1 : end]
 
     @property
+    def source_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each source."""
+        lengths: NDArray[np.int64] = self._begins - self._starts
+        return lengths
+
+    @property
     def longest(self) -> int:
         """Tokens of the longest source, or of the longest target with its mark."""
-        sources, targets = self._begins - self._starts, self._ends - self._begins
-        return int(max(sources.max(), targets.max()))
+        return int(max(self.source_lengths.max(), (self._ends - self._begins).max()))
 
     @property
     def mean_targets(self) -> float:

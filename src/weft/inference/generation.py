@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import NDArray
 
-from weft.config import ModelConfig
+from weft.config import EncoderDecoderConfig, ModelConfig
 from weft.errors import ConfigError
 from weft.inference.batch import Batch
 from weft.inference.decoder import Decoder
@@ -236,22 +236,15 @@ class LoadedModel:
             "end": self.tokenizer.end_of_text,
             "constraint": self._constraint(text),
         }
+        if isinstance(self.config, EncoderDecoderConfig):
+            return self._target(prompt, text, common)
         if text.search not in (None, "beams") and self.config.context > self.config.block_size:
             raise ConfigError(
                 f"a model {self.config.model} cannot take tokens back, as "
                 f"{text.search.replace('_', '-')} has to; generate; leave it out"
             )
         if text.search == "beams":
-            from weft.inference.beam import BeamSearch
-
-            return BeamSearch(
-                self.decoder,
-                prompt,
-                beams=text.beams,
-                length_penalty=1.0 if text.length_penalty is None else text.length_penalty,
-                early_stopping=text.early_stopping or "no",
-                **common,
-            )
+            return self._beams(self.decoder, prompt, text, common)
         if text.search == "contrastive_alpha":
             from weft.inference.contrastive import ContrastiveSearch
 
@@ -270,6 +263,47 @@ class LoadedModel:
         guesser = self._guesser(text, sampling, common["generator"], len(prompt))
         guesses = text.guesses or GUESSES
         return Speculation(self.decoder, prompt, guesser=guesser, guesses=guesses, **common)
+
+    def _beams(
+        self, decoder: Decoder, prompt: list[int], text: TextOptions, common: Mapping[str, Any]
+    ) -> Tokens:
+        from weft.inference.beam import BeamSearch
+
+        return BeamSearch(
+            decoder,
+            prompt,
+            beams=text.beams,
+            length_penalty=1.0 if text.length_penalty is None else text.length_penalty,
+            early_stopping=text.early_stopping or "no",
+            **common,
+        )
+
+    def _target(self, prompt: list[int], text: TextOptions, common: Mapping[str, Any]) -> Tokens:
+        """Of an encoder-decoder: what it writes for the prompt, up to the end of the line."""
+        from weft.data import marks_of
+        from weft.inference.pairs import SourceDecoder, Target, source_of
+
+        if text.search not in (None, "beams") or text.prompt_cache is not None:
+            option = (text.search or "prompt_cache").replace("_", "-")
+            raise ConfigError(
+                f"a model {self.config.model} draws or searches with beams, and has no {option}; "
+                "generate; leave it out"
+            )
+        marks = marks_of(self.tokenizer)
+        source = source_of(prompt, marks)
+        decoder = SourceDecoder(self.model, source, self.dtype, self.cache)
+        common = {**common, "end": marks.end}
+        if text.search == "beams":
+            return self._beams(decoder, [marks.begin], text, common)
+        return Target(
+            decoder,
+            [marks.begin],
+            generator=Generator(text.seed),
+            overflow="stop",
+            logprobs=text.logprobs,
+            trace=text.trace,
+            **common,
+        )
 
     def _guesser(
         self, text: TextOptions, sampling: Sampling, generator: Generator, prompt_length: int

@@ -110,14 +110,22 @@ def _load_family(
             f"{chosen} is for a gpt, not for a model {config.model}; {found.path}; "
             "take float32 or bfloat16"
         )
-    if cache is not None:
+    if cache is not None and config.model != "encoder-decoder":
         raise ConfigError(
             f"a model {config.model} keeps no keys and values; {found.path}; leave --cache out"
         )
     dtype = "bfloat16" if chosen == "bfloat16" else None
     model = build_family(config, found)
     return LoadedModel(
-        model, tokenizer, config, found.path, found.step, dtype, found.state, precision=chosen
+        model,
+        tokenizer,
+        config,
+        found.path,
+        found.step,
+        dtype,
+        found.state,
+        precision=chosen,
+        cache=cache,
     )
 
 

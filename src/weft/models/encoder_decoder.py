@@ -218,12 +218,18 @@ class EncoderDecoder(nn.Module):
         `lengths` (B) says how many tokens of each row count, at least 1: all, if it is not given.
         Targets of up to `length` tokens fit (the whole context); `dtype` is as in `GPT.start`.
         """
+        return self.begin(SourceState(*self.look_at(source, lengths)), length, dtype)
+
+    def begin(
+        self, state: SourceState, length: int | None = None, dtype: Any = None
+    ) -> SourceState:
+        """A state of the same source that has read nothing; arguments as in `encode`."""
         c = self.config
         dtype = dtype or compute_dtype() or self.embedding.weight.dtype
         length = min(length or c.block_size, c.block_size)
-        D = c.n_embd // c.n_head
-        cache = KeyValueCache(c.n_layer, len(source), c.n_head, length, D, dtype)
-        return SourceState(*self.look_at(source, lengths), cache)
+        B, D = state.memory[0][0].shape[0], c.n_embd // c.n_head
+        cache = KeyValueCache(c.n_layer, B, c.n_head, length, D, dtype)
+        return SourceState(state.memory, state.mask, cache)
 
     def forward(self, tokens: Any, state: SourceState) -> Tensor:
         """Logits of the token after each of `tokens`, which follow what is in `state`.

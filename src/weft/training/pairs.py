@@ -5,6 +5,7 @@ Stands beside the windows of a running text that the other families read; the lo
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.autograd import no_grad
-from weft.data import Dataset, PairBatch, PairTokens, marks_of, pad, window_starts
+from weft.data import Dataset, PairBatch, PairTokens, marks_of, pad, pair_numbers, window_starts
 from weft.errors import DataError
 from weft.models import EncoderDecoder
 from weft.sampling import greedy_rows
@@ -51,6 +52,10 @@ class Pairs:
                     f"{pairs.longest}"
                 )
 
+    @functools.cached_property
+    def _lengths(self) -> NDArray[np.int64]:
+        return self.train.source_lengths
+
     @property
     def step_tokens(self) -> int:
         """Targets in one step, on average."""
@@ -62,9 +67,9 @@ class Pairs:
         return round(len(self.val) * self.val.mean_targets)
 
     def batches(self, step: int) -> list[MicroBatch]:
-        """The micro-batches of a step: pairs drawn with replacement, by (seed, step) alone."""
+        """The micro-batches of a step: pairs of about one length, by (seed, step) alone."""
         count = self.rows * self.accumulate
-        drawn = [self.train[i] for i in window_starts(len(self.train), step, self.seed, count, 0)]
+        drawn = [self.train[i] for i in pair_numbers(self._lengths, step, self.seed, count)]
         cuts = range(0, count, self.rows)
         batches = (pad(drawn[i : i + self.rows], self.marks) for i in cuts)
         return [(b.tokens, b.targets, (b.source, b.lengths)) for b in batches]
