@@ -27,7 +27,9 @@ from weft.tokenizers import CharacterTokenizer
 
 ALPHABET = "ab c"
 halves = st.text(ALPHABET, max_size=5)
-some_pairs = st.lists(st.tuples(st.text(ALPHABET, min_size=1, max_size=5), halves), min_size=1)
+some_pairs = st.lists(
+    st.tuples(st.text(ALPHABET, min_size=1, max_size=5), halves), min_size=1, max_size=6
+)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,7 @@ def test_the_mean_of_targets() -> None:
     assert found.mean_targets == 3.0
 
 
-@given(st.lists(st.text("aé", max_size=4), min_size=2), st.integers(0, 40))
+@given(st.lists(st.text("aé", max_size=4), min_size=2, max_size=6), st.integers(0, 40))
 def test_a_line_boundary(tmp_path_factory, texts: list[str], position: int) -> None:
     text = "a" + "\n".join(texts) + "a"
     path = tmp_path_factory.mktemp("lines") / "a.txt"
