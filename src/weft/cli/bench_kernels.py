@@ -182,10 +182,13 @@ def _linear_cases(normal: Callable[..., Array]) -> Iterator[Case]:
 def _attention_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     for model, (B, T, H, C) in MODELS.items():
         shape, scale = (B, T, H, C // H), (C // H) ** -0.5
-        flop = 2.0 * B * H * T * T * (C // H)  # two products, half of each is masked
-        for dropout in (0.0, 0.2) if model == "blog" else (0.0,):
+        plain, other = (0.0, 0), {"blog": (0.2, 0), "gpt2": (0.0, 64)}.get(model)
+        for dropout, window in (plain, other) if other else (plain,):
             size = f"{model}: B {B}, T {T}, H {H}, D {C // H}" + ", dropout" * bool(dropout)
-            how = (scale, True, dropout, 0)
+            size += f", window {window}" * bool(window)
+            how = (scale, True, dropout, 0, window)
+            most = min(window or T, T)
+            flop = 4.0 * B * H * most * (T - most / 2) * (C // H)  # two products of what is seen
 
             def forward(shape: Any = shape, how: Any = how) -> Arguments:
                 return normal(*shape), normal(*shape), normal(*shape), *how
