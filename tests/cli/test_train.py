@@ -161,3 +161,20 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < end, os.listdir()
         time.sleep(0.02)
+
+
+def test_the_switches_of_the_transformer(weft, folder):
+    """Trained, gone on with, generated from, scored and shown, with all of them on."""
+    switches = "--n-expert 8 --n-expert-used 2 --activation relu2 --positions alibi --window 4"
+    ran = weft("train", "a book.txt", *SMALL, *switches.split(), "--steps", 3, "--out", "r")
+    assert ran.code == 0 and "busiest expert" in ran.err
+    assert weft("train", "--resume", "--out", "r", "--steps", 5).code == 0
+    assert len(weft("generate", "r", "the", "--max-tokens", 9, "--seed", 1).out) > 9
+    assert weft("eval", "r", "a book.txt", "--json").json["loss"] > 0
+    shown = weft("info", "r", "--json").json
+    assert shown["config"]["window"] == 4 and shown["config"]["positions"] == "alibi"
+    # Each expert: 16 x 64 twice, 64 + 16 biases; six of eight do not read a token.
+    assert shown["parameters"] - shown["parameters_active"] == 6 * (2 * 16 * 64 + 64 + 16)
+    assert "of them for one token" in weft("info", "r").out
+    ran = weft("train", "a book.txt", *SMALL, "--n-expert", 4, "--n-expert-used", 5)
+    assert ran.code == 2 and "n_expert_used 5 of n_expert 4" in ran.err
