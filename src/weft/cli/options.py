@@ -149,32 +149,31 @@ def options_of(
     config: Any,
     leave_out: Collection[str] = (),
     unset: bool = False,
-    owners: Mapping[str, Sequence[str]] | None = None,
+    notes: Mapping[str, tuple[str, str]] | None = None,
 ) -> list[tuple[str, Any, Any]]:
     """Fields for `dataclasses.make_dataclass`: those of `config`, each with its own docstring.
 
     With `unset` every default is None, "not given"; the help still shows the default of `config`.
-    `owners` says which families of models have an option, for the help.
+    `notes` has for an option what the help says after its docstring, and as its default.
     """
     hints, docs = typing.get_type_hints(config), field_docs(config)
     fields = []
     for field in dataclasses.fields(config):
         if field.name not in leave_out:
-            doc = docs.get(field.name, "")
-            if owners and len(owners[field.name]) < len(owners["model"]):
-                doc += f" Of {', '.join(owners[field.name])}."
-            kind = _option_type(hints[field.name], field.default, doc, unset)
+            more, shown = (notes or {}).get(field.name, ("", ""))
+            doc = docs.get(field.name, "") + more
+            kind = _option_type(hints[field.name], field.default, doc, unset, shown)
             default = None if unset else field.default
             fields.append((field.name, kind, dataclasses.field(default=default)))
     return fields
 
 
-def _option_type(hint: Any, default: object, doc: str, unset: bool) -> Any:
+def _option_type(hint: Any, default: object, doc: str, unset: bool, shown_default: str = "") -> Any:
     """The type as tyro needs it. A default of None is explained by the docstring, not by "None"."""
     if default is not None and not unset:
         return Annotated[hint, tyro.conf.arg(help=doc)]
     plain = _without_none(hint)
-    shown = "" if default is None else f"(default: {default})"
+    shown = "" if default is None else f"(default: {shown_default or default})"
     if plain is bool:
         plain = Literal["true", "false"]
     metavar = {int: "INT", float: "FLOAT", str: "TEXT"}.get(plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,16 +41,28 @@ class _Train:
 
 def _model_options() -> list[tuple[str, Any, Any]]:
     """Options of all families, each once; the help of one says which families have it."""
-    owners: dict[str, list[str]] = {}
+    defaults: dict[str, dict[str, Any]] = {}
     for family, config in FAMILIES.items():
         for field in dataclasses.fields(config):
-            owners.setdefault(field.name, []).append(family)
+            defaults.setdefault(field.name, {})[family] = field.default
+    notes = {name: _whose(of) for name, of in defaults.items()}
     options: dict[str, tuple[str, Any, Any]] = {}
     for config in dict.fromkeys(FAMILIES.values()):
         done = ["vocab_size", "model", *options]
-        for option in options_of(config, leave_out=done, unset=True, owners=owners):
+        for option in options_of(config, leave_out=done, unset=True, notes=notes):
             options[option[0]] = option
     return list(options.values())
+
+
+def _whose(defaults: Mapping[str, Any]) -> tuple[str, str]:
+    """Which families have an option, if not all; and its defaults, where they differ."""
+    whose = "" if len(defaults) == len(FAMILIES) else f" Of {', '.join(defaults)}."
+    values: dict[Any, list[str]] = {}
+    for family, value in defaults.items():
+        values.setdefault(value, []).append(family)
+    if len(values) == 1 or None in values:
+        return whose, ""
+    return whose, "; ".join(f"{value} {', '.join(of)}" for value, of in values.items())
 
 
 Train: Any = dataclasses.make_dataclass(
