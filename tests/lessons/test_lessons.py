@@ -51,6 +51,7 @@ def text(lesson: Lesson) -> str:
     return lesson.path.read_text(encoding="utf-8")
 
 
+@pytest.mark.timeout(900)  # 90 seconds of two cores, where others use them too
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.stem)
 def test_lesson(lesson, monkeypatch):
     monkeypatch.setenv("WEFT_DATA", str(DATA))
