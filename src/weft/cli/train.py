@@ -158,11 +158,17 @@ def _hint_at_resuming(out: str) -> Iterator[None]:
         raise
 
 
-def _next_commands(out: str, more: bool) -> None:
-    name = shlex.quote(out)
-    output.note(f"\nNext:  weft generate {name} --seed 1\n       weft info {name}")
-    if more:
-        output.note(f"       weft train --resume --out {name} --steps MORE")
+def _next_commands(out: str) -> None:
+    """What can be done with the run; counting is done at once, and a source comes first."""
+    from weft.checkpoint import RunFolder
+    from weft.config import read_toml
+
+    model, name = read_toml(RunFolder(out).config_path)["model"].get("model"), shlex.quote(out)
+    prompt = ' "SOURCE"' if model == "encoder-decoder" else " --seed 1"
+    lines = [f"weft generate {name}{prompt}", f"weft info {name}"]
+    if model != "ngram":
+        lines.append(f"weft train --resume --out {name} --steps MORE")
+    output.note("\nNext:  " + "\n       ".join(lines))
 
 
 COMMANDS: dict[str, Any] = {"": (Train, run)}
