@@ -100,7 +100,7 @@ def run(options: Any) -> None:
         ("checkpoint", result.checkpoint),
     ]
     output.result(output.table(rows))
-    _next_commands(out, options.model != "ngram")
+    _next_commands(out)
 
 
 def _places(options: Any) -> tuple[str, str]:
