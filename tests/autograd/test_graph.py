@@ -48,7 +48,7 @@ def test_boxes_arrows_values_and_names():
     root = drawn(picture)
     assert (picture.vertices, picture.edges) == (6, 6)  # a, b, mul, add, 0.5, mul
     assert (len(boxes(root)), arrows(root)) == (6, 6)
-    assert titles(picture) == ["a", "b", "a b = mul", "add", "b", "half = mul"]
+    assert titles(picture) == ["a", "b", "a b = mul", "add", "constant", "half = mul"]
     assert [texts(box)[-1] for box in boxes(root)] == ["2", "-3", "-6", "-4", "0.5000", "-2"]
 
 
@@ -56,8 +56,10 @@ def test_a_module_names_its_parameters_and_constants_are_named_by_their_array():
     model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
     x = weft.ones(4, 2)
     assert titles(model(x).graph(names=model)) == [
-        "x", "0.weight", "0.bias", "linear", "tanh", "2.weight", "2.bias", "linear",
+        "constant", "0.weight", "0.bias", "linear", "tanh", "2.weight", "2.bias", "linear",
     ]  # fmt: skip
+    loss = nn.functional.cross_entropy(model(x).expand(4, 3), weft.tensor([0, 1, 2, 0]))
+    assert "targets" in titles(loss.graph(names=model))
     named = titles(model(x).graph(names={"features": x}))
     assert named[0] == "features" and named[1] == "Parameter"
     with pytest.raises(TypeError, match="a module or a dict"):
@@ -114,7 +116,7 @@ def test_after_backward_only_what_is_left():
     loss = (middle * 2.0).sum()
     loss.backward(retain_graph=True)
     whole = loss.graph()
-    assert titles(whole) == ["Tensor", "exp", "b", "mul", "sum"]
+    assert titles(whole) == ["Tensor", "exp", "constant", "mul", "sum"]
     assert [("grad" in texts(box)) for box in boxes(drawn(whole))] == [True, True] + [False] * 3
     loss.backward()
     left = loss.graph()
@@ -165,7 +167,7 @@ ANGLES, HEADS = np.ones((3, 2)), np.ones((1, 3, 2, 4))
 OPERATIONS = {
     **{op: (X, Y) for op in (ops.add, ops.sub, ops.mul, ops.div, ops.maximum, ops.swiglu)},
     **{op: (X,) for op in (ops.neg, ops.exp, ops.log, ops.sqrt, ops.absolute, ops.sin, ops.cos)},
-    **{op: (X,) for op in (ops.sigmoid, ops.tanh, ops.relu, ops.silu, ops.clone)},
+    **{op: (X,) for op in (ops.sigmoid, ops.tanh, ops.relu, ops.relu2, ops.silu, ops.clone)},
     **{op: (X,) for op in (ops.softmax, ops.log_softmax)},
     ops.power: (X, {"exponent": 2}),
     ops.gelu: (X, {"tanh": True}),
@@ -181,6 +183,8 @@ OPERATIONS = {
     ops.permute: (X, {"axes": (1, 0)}),
     ops.broadcast_to: (ROW, {"shape": (2, 3)}),
     ops.getitem: (X, {"index": (slice(1, None), ..., 0)}),
+    ops.index_select: (X, np.array([1, 0, 1]), {"axis": 0}),
+    ops.index_add: (X, np.array([1, 0]), Y, {"axis": 0}),
     ops.concatenate: (X, Y, {"axis": 0}),
     ops.matmul: (X, Y.T.copy()),
     ops.vector_matmul: (X, ROW),
@@ -218,7 +222,7 @@ def operations_of(module):
 
 def test_the_table_has_every_operation():
     there = {f for module in (ops, network_ops) for _, f in operations_of(module)}
-    assert there == set(OPERATIONS)
+    assert there == set(OPERATIONS), "a new operation needs a row in OPERATIONS above"
 
 
 @pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.__name__)

@@ -99,8 +99,8 @@ def refuse_more_than_most(count: int) -> None:
 def leaf(value: Tensor | Array | float, labels: Mapping[int, str], role: str = "") -> Vertex:
     """A tensor that no operation made, or an array or number that an operation was given."""
     if not isinstance(value, Tensor):
-        title = labels.get(id(value)) or role or "constant"
-        return Vertex("constant", title, [value])
+        said = role if len(role) > 2 else "constant"  # "targets" says more, "b" nothing
+        return Vertex("constant", labels.get(id(value)) or said, [value])
     kind: Kind = "parameter" if value.requires_grad else "leaf"
     return Vertex(kind, labels.get(id(value)) or type(value).__name__, [value])
 
