@@ -140,6 +140,15 @@ def test_arrays_of_another_order_are_refused(run, tmp_path):
         load(tmp_path / "run")
 
 
+def test_the_command_does_not_offer_more_steps(run, text, tmp_path, capsys):
+    first = ["train", str(text), "--model", "ngram", "--out", str(tmp_path / "run")]
+    for words in (first, ["train", "--resume", "--out", str(tmp_path / "run")]):
+        assert main(words) == 0
+        shown = capsys.readouterr()
+        assert "weft info" in shown.err and "--steps" not in shown.err
+        assert "validation loss" in shown.out
+
+
 def test_info_counts_the_n_grams(run, tmp_path, capsys):
     run()
     model = load(tmp_path / "run").model
