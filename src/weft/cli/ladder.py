@@ -174,12 +174,19 @@ def _score(folder: Path, seed: int) -> dict[str, Any]:
     score, training_tokens = validation_score(folder)
     loaded = load(folder)
     return {
-        "parameters": sum(tensor.array.size for tensor in loaded.model.state_dict().values()),
+        "parameters": _held(loaded.model),
         "bits_per_byte": score.bits_per_byte,
         "loss": score.loss,
         "training_tokens": training_tokens,
         "sample": loaded.generate("", max_tokens=SAMPLE_TOKENS, seed=seed),
     }
+
+
+def _held(model: Any) -> int:
+    """What a model has learnt: its parameters; or the n-grams that it has counted."""
+    if model.config.model == "ngram":
+        return int(sum(model.sizes))
+    return sum(tensor.array.size for tensor in model.state_dict().values())
 
 
 def validation_score(folder: Path) -> tuple[Score, int]:
