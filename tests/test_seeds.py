@@ -45,6 +45,12 @@ PRINTED = {
         "the blog's softmax": "0.17806 0.18902 0.19973 0.21032 0.22287",
         "the blog's context vector": "0.310092 0.411992 0.510347",
     },
+    8: {
+        "the blog's log, first": "step    0: train 4.5158, validation 4.5177",
+        "the blog's log, best": "step 2000: train 1.1676, validation 1.5936",
+        "the blog's log, last": "step 4999: train 0.3497, validation 2.9876",
+        "weights saved and loaded": "the loaded model is the same: True",
+    },
     9: {
         "ids": "[3673, 477, 10281, 5806, 1451, 274, 13]",
         "tokens": "['Not', 'Ġall', 'Ġheroes', 'Ġwear', 'Ġcap', 'es', '.']",
@@ -63,6 +69,13 @@ PRINTED = {
         "the classification view": "= play",
         "few-shot prompts": "sea otter => loutre de mer; peppermint => menthe poivrée; ",
         "top-k keeps three": "top-k 3        play 0.50 sleep 0.33 bark 0.17",
+    },
+    12: {
+        "Megatron-LM": "8.3 billion, full: 30 GiB (30.92)   fits on 32 GB, 80 GB",
+        "Megatron-LM in half": "8.3 billion, half: 15 GiB (15.46)   fits on 16 GB, 32 GB, 80 GB",
+        "GPT-3": "175.0 billion, full: 651 GiB (651.93) needs 9 of 80 GB",
+        "GPT-3 in half": "175.0 billion, half: 325 GiB (325.96) needs 5 of 80 GB",
+        "four ways to share the work": "by micro-batch, the same: True",
     },
 }
 

@@ -306,9 +306,9 @@ print(f"step by step: {(answer(adder, test, STEPS, K) == truth).mean():.2f} righ
 # %% [markdown]
 # The same weights, the same questions, as many examples of both kinds. At once it is right one time
 # in ten: pure guessing. Step by step it is hardly ever wrong. Nothing mysterious happens. To answer
-# at once, two layers must do four additions one after the other, and there are not enough layers.
-# Written down, each step needs one addition of what stands there already. Every token is one more
-# pass through the model: **thinking aloud is computing for longer**.
+# at once, two layers would have to add five digits in one go, and in this training they did not
+# find out how. Written down, each step needs one addition of what stands there already. Every token
+# is one more pass through the model: **thinking aloud is computing for longer**.
 #
 # ## Questions
 #
