@@ -231,7 +231,7 @@ print(a.grad, b.grad, c.grad)
 # ## Exercise: a new operation
 #
 # `softplus(x) = log(1 + e^x)` is a smooth version of "x, but never below zero". Its slope is the
-# sigmoid of x, which is 1 / (1 + e^−x). Write it as **one** step on the tape: a `Scalar` with a
+# sigmoid of x, which is `1 / (1 + e^−x)`. Write it as **one** step on the tape: a `Scalar` with a
 # value, a name, the inputs and the slopes. (Composing it of `exp` and `log` would put three on the
 # tape.)
 

@@ -155,8 +155,8 @@ draw(learning_to_read)
 # %% [markdown]
 # In seconds both pass the trigrams of lesson 1, and the LSTM arrives at about n = 4. That does not
 # beat the best n-gram model, which has counted a million letters and keeps 400,000 numbers; the
-# LSTM has a third of them. Given minutes instead of seconds and a larger memory, it does: `weft
-# ladder` measures it.
+# LSTM has a third of them, and has read the book once. Over minutes instead of seconds the race is
+# open again: `weft ladder` runs it.
 #
 # ## How far back does it remember?
 #

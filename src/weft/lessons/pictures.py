@@ -45,7 +45,8 @@ def draw(
     elif "ipykernel" in sys.modules:
         from IPython.display import Image, display
 
-        display(Image(data.getvalue(), width=round(size[0] * 96)))
+        alt = function.__name__.replace("_", " ")
+        display(Image(data.getvalue(), width=round(size[0] * 96), alt=alt))
     else:
         path = Path(os.environ.get("WEFT_PICTURES") or FOLDER) / f"{function.__name__}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

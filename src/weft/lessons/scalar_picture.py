@@ -48,14 +48,15 @@ def layout(output: Scalar) -> dict[Scalar, tuple[float, float]]:
             column[source] = min(column.get(source, 0), column[node] - 1)
     height: dict[Scalar, float] = {output: 0.0}
     for c in range(-1, min(column.values()) - 1, -1):
-        nodes = [n for n in order if column[n] == c]
-        # As high as the nodes they feed, on average, so that few arrows cross.
-        nodes.sort(key=lambda n: _mean([height[u] for u in order if n in u.inputs and u in height]))
-        for i, node in enumerate(nodes):
+        nodes = [node for node in order if column[node] == c]
+
+        def place(node: Scalar, c: int = c) -> tuple[bool, float, bool]:
+            """Long arrows start at the top; otherwise as high as what the node feeds."""
+            users = [user for user in order if node in user.inputs]
+            is_far = any(column[user] > c + 1 for user in users)
+            return is_far, sum(height[u] for u in users) / len(users), not node.inputs
+
+        for i, node in enumerate(sorted(nodes, key=place)):
             height[node] = i - (len(nodes) - 1) / 2
     left = min(column.values())
     return {node: (column[node] - left, height[node]) for node in order}
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / max(1, len(values))
