@@ -1,10 +1,12 @@
 """Probabilities, their logarithms, and the distribution of the draws."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logit_rows import rows
 
+from weft.errors import NonFiniteError
 from weft.random import Generator
 from weft.sampling import apply_temperature, draw, log_probabilities, probabilities
 
@@ -73,3 +75,9 @@ def test_a_removed_token_has_no_probability():
     logits = np.array([[0.0, -np.inf, 0.0]])
     np.testing.assert_allclose(probabilities(logits), [[0.5, 0, 0.5]])
     np.testing.assert_allclose(log_probabilities(logits), [[np.log(0.5), -np.inf, np.log(0.5)]])
+
+
+def test_a_row_without_any_probability_names_its_cause():
+    rows = np.array([[0.0, 1.0], [-np.inf, -np.inf]], np.float32)
+    with pytest.raises(NonFiniteError, match="every token has the probability zero"):
+        probabilities(rows)

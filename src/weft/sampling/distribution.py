@@ -39,6 +39,11 @@ def largest(logits: Logits) -> Logits:
     """The largest logit of each row (N, 1), which must be finite: NaN, +inf or all -inf is not."""
     result = np.asarray(logits.max(-1, keepdims=True))
     finite = math.isfinite(result.item()) if result.size == 1 else np.isfinite(result).all()
+    if not finite and (result == -math.inf).any():
+        raise NonFiniteError(
+            "every token has the probability zero here; sampling; an n-gram model with --unseen "
+            "zero has no other in contexts that it never saw: train it with --unseen shorter"
+        )
     if not finite:
         raise NonFiniteError(
             "the model's output is not finite (NaN or infinite logits); sampling; "
