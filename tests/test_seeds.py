@@ -27,6 +27,10 @@ LESSONS = Path(weft.__file__).parent / "lessons"
 # Lesson -> what it must print, each on a line of its own.
 PRINTED = {
     1: {"corn": "4/11", "grass": "3/11", "hay": "2/11", "if": "1/11", "which": "1/11"},
+    3: {
+        "version A": "version_a: 108 nodes, loss 1.313739",
+        "B": "version_b: 108 nodes, loss 1.313739",
+    },
     4: {
         "fc1.weight": "[[ 0.5406,  0.5869],",
         "its second row": "[-0.1657,  0.6496]]",
@@ -39,6 +43,10 @@ PRINTED = {
         "second model, trained": "0.0157 0.4996 0.9828 0.5006",
         "third model": "0.3454 0.3412 0.3613 0.3574",
         "third model, trained": "0.0171 0.9819 0.9819 0.0223",
+    },
+    5: {
+        "the PyTorch example": "(linear1): Linear(in_features=784, out_features=512, bias=True)",
+        "its second layer": "(linear2): Linear(in_features=512, out_features=512, bias=True)",
     },
     7: {
         "dot products": "0.14 0.2 0.26 0.32 0.38",
@@ -70,12 +78,15 @@ PRINTED = {
         "few-shot prompts": "sea otter => loutre de mer; peppermint => menthe poivrée; ",
         "top-k keeps three": "top-k 3        play 0.50 sleep 0.33 bark 0.17",
     },
-    12: {
+    12: {  # GiB, and the cards that hold them
         "Megatron-LM": "8.3 billion, full: 30 GiB (30.92)   fits on 32 GB, 80 GB",
         "Megatron-LM in half": "8.3 billion, half: 15 GiB (15.46)   fits on 16 GB, 32 GB, 80 GB",
         "GPT-3": "175.0 billion, full: 651 GiB (651.93) needs 9 of 80 GB",
         "GPT-3 in half": "175.0 billion, half: 325 GiB (325.96) needs 5 of 80 GB",
-        "four ways to share the work": "by micro-batch, the same: True",
+        "by layer": "by layer, the same:       True",
+        "by operation": "by operation, the same:   True",
+        "by token": "by token, the same:       True",
+        "by micro-batch": "by micro-batch, the same: True",
     },
 }
 
