@@ -11,6 +11,7 @@ from weft.training.progress import Smooth
 EXPERTS = {"n_expert": 4, "n_expert_used": 2}
 SWITCHES = {
     "experts": EXPERTS,
+    "experts, muon": {**EXPERTS, "optimizer": "muon"},
     "experts, capacity, micro-batches": {**EXPERTS, "expert_capacity": 0.5, "accumulate": 3},
     "experts, recomputed": {**EXPERTS, "checkpoint_gradients": True},
     "alibi, window, relu2": {"positions": "alibi", "window": 3, "activation": "relu2"},
