@@ -2,8 +2,7 @@
 
 From counting to attention, the rungs in the order in which they were invented. What counts is bits
 per byte on the last part of the text, which none has trained on. Sizes and parts of the time are
-for a text of a megabyte and ten minutes: smaller models see it often, the gpt eight times. Not here: the picture
-(ladder_plot.py).
+for a text of a megabyte and ten minutes. Not here: the picture (ladder_plot.py).
 """
 
 from __future__ import annotations
