@@ -40,7 +40,7 @@ class Lessons:
     quiet: Annotated[bool, *flag()] = False
     """Run it, but show only what the code prints."""
     no_pause: Annotated[bool, *flag()] = False
-    """Run to the end. On a terminal, a lesson waits for Enter before each section otherwise."""
+    """Run to the end; otherwise a lesson on a terminal waits for Enter before each text."""
     pictures: Annotated[str | None, off("FOLDER")] = None
     """Folder for the pictures; unless given, weft-pictures in this folder."""
     json: Json = False

@@ -194,7 +194,7 @@ show("full batch, 10,000 steps", second)
 
 # %% [markdown]
 # Two answers right, and 0.5 for the two others. It has not run out of steps: it sits in a **local
-# minimum**, or so close to one that the gradients are nearly nothing.
+# minimum**, or on a plain so flat that there is nearly no slope left.
 
 # %%
 steepness = max(p.grad.abs().max().item() for p in second.parameters())
@@ -202,7 +202,7 @@ print(f"loss {second_losses[-1]:.4f}, and no gradient above {steepness:.6f}")
 
 # %% [markdown]
 # Whichever of its nine numbers it changes a little, the loss hardly changes. To get out it would
-# have to go *up* first, and gradient descent never does. Noise can help: one example at a time, as
+# have to climb first, and gradient descent never climbs. Noise can help: one example at a time, as
 # above, no step is exactly downhill. Another start helps too.
 #
 # ## The same again, with nothing in between
@@ -245,9 +245,10 @@ def three_models(axes):
 draw(three_models, columns=3, size=(9.6, 3.4))
 
 # %% [markdown]
-# Left and right, both hidden neurons have found a line, and between the two lines the answer is 1.
-# In the middle only one line is left. Two neurons are just enough for XOR, and so there is no
-# spare one to take over when a start is bad. That is one of the reasons why big networks train
+# Left and right, each hidden neuron has found a line. Between the two lines the answer is 0 on the
+# left and 1 on the right; outside it is the other: two different solutions of the same problem. In
+# the middle, half of the square is undecided. Two neurons are just enough for XOR, and so there is
+# no spare one to take over when a start is bad. That is one of the reasons why big networks train
 # more easily than small ones.
 #
 # ## Questions

@@ -22,10 +22,10 @@ def show(
     pause: bool = False,
 ) -> None:
     """Run the lesson cell by cell. `quiet`: only what the code prints. `pause`: wait for Enter
-    before each new section. Answers stay hidden unless `answers`."""
+    before each further text. Answers stay hidden unless `answers`."""
     names = namespace()
     for index, cell in enumerate(lesson.cells):
-        if pause and index and cell.is_text and cell.source.startswith("#"):
+        if pause and index and cell.is_text and not cell.is_answer:
             try:
                 console.input("[dim]Enter for more, Ctrl-C to leave[/] ")
             except EOFError:  # Ctrl-D
