@@ -29,6 +29,13 @@ def test_from_pairs_to_targets(weft, file, tmp_path) -> None:
     assert weft("generate", out, "c", "--cache", "int8", "--temperature", 0).out == "ab\n"
     assert "encoder-decoder" in weft("info", out).out
 
+    copy = tmp_path / "copy"
+    assert weft("convert", out, copy, "--to", "weft").code == 0
+    assert weft("generate", copy, "c", "--temperature", 0).out == "ab\n"
+    assert (
+        "no other program has a model" in weft("convert", out, tmp_path / "x", "--to", "hf").error
+    )
+
 
 def test_what_belongs_to_other_models(weft, file, tmp_path) -> None:
     out = tmp_path / "run"

@@ -131,6 +131,8 @@ def test_a_copy_goes_its_own_way() -> None:
 
 def test_a_state_fills_up() -> None:
     m = model()
+    with pytest.raises(ValueError, match="needs a source"):
+        m(ids(1, 2))
     state = m.encode(ids(1, 6), length=3)
     m(ids(1, 3), state)
     assert state.full

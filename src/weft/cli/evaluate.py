@@ -31,7 +31,7 @@ class Eval:
     model: Annotated[str, *positional("MODEL")]
     """Run folder, checkpoint folder, Hugging Face folder, GGUF file, or a pulled model."""
     text: Annotated[str, *positional("TEXT")]
-    """Text file, folder, - (stdin), token shard, task, or stories, pydocs, shakespeare."""
+    """Text file, folder, - (stdin), token shard, task, or stories, pydocs, shakespeare, dates."""
     stride: Annotated[int | None, off("INT")] = None
     """Tokens from one window to the next; from 1. By default the context: no overlap."""
     shots: Annotated[int | None, off("INT")] = None

@@ -26,7 +26,7 @@ class TrainConfig:
     """One training run: data, length, optimisation, evaluation. Paths are kept as given."""
 
     data: str
-    """Text file, folder, `-`, token shard or built-in corpus: stories, pydocs, shakespeare."""
+    """Text file, folder, `-`, token shard or a corpus: stories, pydocs, shakespeare, dates."""
     out: str
     """Run folder; made if it is not there."""
     steps: int | None = None

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.config import Gelu, ModelConfig
+from weft.config import EncoderDecoderConfig, Gelu, ModelConfig
 from weft.inference.generation import LoadedModel
 from weft.inference.loading import build
-from weft.inference.tokens import forward
+from weft.inference.tokens import compute, forward
 from weft.random import Generator
 
 # Half a unit in the last place, evenly spread, has the root mean square 2^-(digits+1) / √3. In a
@@ -76,7 +76,11 @@ def _logits(loaded: LoadedModel, ids: NDArray[Any], gelu: Gelu | None) -> NDArra
     model = loaded.model
     if isinstance(loaded.config, ModelConfig) and gelu is not None:
         model = build(replace(loaded.config, gelu=gelu), loaded.weights)
-    return forward(model, ids % loaded.config.vocab_size, None, None).astype(np.float64)
+    ids, state = ids % loaded.config.vocab_size, None
+    if isinstance(loaded.config, EncoderDecoderConfig):
+        with compute(None):
+            state = model.encode(ids)
+    return forward(model, ids, state, None).astype(np.float64)
 
 
 def _same_ids(source: LoadedModel, other: LoadedModel, ids: NDArray[Any]) -> bool | None:

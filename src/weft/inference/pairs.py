@@ -20,7 +20,7 @@ from weft.sampling import greedy_rows
 if TYPE_CHECKING:
     from weft.inference.generation import LoadedModel
 
-ROWS = 64  # pairs that are scored together
+ROWS = 256  # pairs that are scored together
 
 
 class SourceDecoder(Decoder):

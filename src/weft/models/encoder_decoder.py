@@ -231,11 +231,13 @@ class EncoderDecoder(nn.Module):
         cache = KeyValueCache(c.n_layer, B, c.n_head, length, D, dtype)
         return SourceState(state.memory, state.mask, cache)
 
-    def forward(self, tokens: Any, state: SourceState) -> Tensor:
+    def forward(self, tokens: Any, state: SourceState | None = None) -> Tensor:
         """Logits of the token after each of `tokens`, which follow what is in `state`.
 
-        Raises ValueError for more tokens than the context holds.
+        Raises ValueError without a state, and for more tokens than the context holds.
         """
+        if state is None:
+            raise ValueError("an encoder-decoder needs a source: give it encode(source) as state")
         x = self.hidden(tokens, state, state.cache)
         return F.linear(x, self.output_weight())
 
