@@ -1,5 +1,9 @@
 """Truncated backpropagation through time: the state is carried, and a resumed run carries it on."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -111,3 +115,30 @@ def test_a_pass_begins_with_zeros():
     assert np.abs(streams.arrays()["carried/0"]).max() > 0
     ((_, _, state),) = streams.batches(windows)
     assert state.position == 0 and not state.arrays[0].any()
+
+
+PEAK = """
+import sys
+import numpy as np
+from weft.config import RecurrentConfig, TrainConfig
+from weft.models import build
+from weft.training import memory
+from weft.training.step import gradients
+config = RecurrentConfig(model=sys.argv[1], vocab_size=65, n_layer=2, n_embd=128, block_size=128)
+train = TrainConfig(data="x", out="y", steps=3, batch_size=32, precision="float32")
+model = build(config)
+before = memory.most_resident()
+tokens = np.random.default_rng(0).integers(0, 65, (32, 128))
+for step in range(2):
+    gradients(model, [(tokens, tokens)])
+print(memory.most_resident() - before, memory.estimate(config, train).activations)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("model", ["rnn", "gru", "lstm"])
+def test_the_estimated_memory_is_near_what_a_process_takes(model):
+    done = subprocess.run([sys.executable, "-c", PEAK, model], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    peak, estimated = (float(word) for word in done.stdout.split())
+    assert 0.4 < peak / estimated < 2.0

@@ -71,9 +71,10 @@ def inputs(x: Array, w: Array, b: Array | None) -> tuple[Array, Callable[..., An
     """What all steps get from x: x wᵀ + b (T, B, G C), and the way back to dx, dw, db."""
     rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, I)
     pre = active.linear_forward(rows, w, b)
+    shape, has_bias = pre.shape, b is not None  # pre itself is not kept
 
     def backward(dpre: Array) -> tuple[Array, Array, Array | None]:
-        dx, dw, db = active.linear_backward(dpre.reshape(pre.shape), rows, w, b is not None)
+        dx, dw, db = active.linear_backward(dpre.reshape(shape), rows, w, has_bias)
         return cast_array(dx.reshape(x.shape), x.dtype), dw, db
 
     return pre.reshape(*x.shape[:-1], len(w)), backward

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weft.config import AnyModelConfig, ModelConfig, TrainConfig
+from weft.config import AnyModelConfig, ModelConfig, RecurrentConfig, TrainConfig
 from weft.errors import WeftError
 from weft.models import skeleton
 
@@ -77,6 +77,8 @@ def estimate(model: AnyModelConfig, train: TrainConfig) -> MemoryEstimate:
 
 def _bytes_per_token(model: AnyModelConfig, train: TrainConfig) -> int:
     """What the tape keeps of one token, and the largest gradients that live beside it."""
+    if isinstance(model, RecurrentConfig):
+        return FLOAT * (_recurrent_outputs(model) + 2 * model.vocab_size)
     if not isinstance(model, ModelConfig):
         return FLOAT * (_layer_outputs(model) + 2 * model.vocab_size)
     narrow = 2 if train.precision == "bfloat16" else FLOAT
@@ -93,6 +95,12 @@ def _bytes_per_token(model: AnyModelConfig, train: TrainConfig) -> int:
     if train.checkpoint_gradients:  # the inputs of all blocks, and the inside of one
         blocks = model.n_layer * C * FLOAT + block
     return blocks + logits + 8 * C * FLOAT
+
+
+def _recurrent_outputs(model: RecurrentConfig) -> int:
+    """Numbers that are kept of one token: of a layer its input, states and gates, in float32."""
+    kept = {"rnn": 2, "gru": 6, "lstm": 7}[model.model] + (1 if model.dropout else 0)
+    return model.n_embd * (model.n_layer * kept + 10)  # 10: of one layer, on the way back
 
 
 def _layer_outputs(model: AnyModelConfig) -> int:
