@@ -1,6 +1,7 @@
 // packed.cpp and decoder.cpp for Python: packed matrices are arrays of bytes, and a Decoder holds
 // on to all that it reads.
 #include "binding.h"
+#include <memory>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <new>
@@ -50,7 +51,7 @@ uint8_t* packed_memory(size_t bytes) {
     return static_cast<uint8_t*>(memory);
 }
 
-PackedArray pack_matrix(const Strided& w, const std::string& kind, bool transposed) {
+PackedArray pack_matrix(const Strided& w, const std::string& kind, bool transposed, bool search) {
     require_floats(w.array);
     Array a = w.array;
     if (a.dims != 2) fail(PyExc_ValueError, "pack_matrix: w must have two axes, not %d", a.dims);
@@ -62,10 +63,16 @@ PackedArray pack_matrix(const Strided& w, const std::string& kind, bool transpos
     require_size("pack_matrix: inputs", a.shape[1]);
     Packed to;
     to.kind = kind_of(kind), to.outputs = a.shape[0], to.inputs = a.shape[1];
+    bool infinite = false;
+    if (to.kind == Weight::int8 || to.kind == Weight::int4) to.infinite = &infinite;
+    to.search = search && to.kind == Weight::int4;
     const size_t bytes = size_t(to.bytes());
     uint8_t* memory = packed_memory(bytes);
     nb::capsule owner(memory, [](void* p) noexcept { free(p); });
     run(a.size, [&] { kernels().pack_matrix(a, to, memory); });
+    if (infinite)
+        fail(PyExc_ValueError,
+             "quantize: a weight is not finite, or too large for a float16 scale");
     return PackedArray(memory, {bytes}, owner);
 }
 
@@ -110,6 +117,9 @@ class Decoder {
         m.layer = layers.data();
     }
 
+    Decoder(const Decoder&) = delete; // the model points into it
+    Decoder& operator=(const Decoder&) = delete;
+
     // Sequences: (type, keys, values, key_scales, value_scales, length, position), arrays flat.
     Out read(const nb::list& sequences, const nb::list& tokens, bool every) {
         const size_t n = nb::len(sequences);
@@ -137,6 +147,9 @@ class Decoder {
         run(work * 10000, [&] { kernels().decode(m, all.data(), int64_t(n)); });
         return logits;
     }
+
+    bool packed_all() const { return sources.empty(); }
+    bool finite() const { return !infinite; }
 
   private:
     static nb::object item(const nb::dict& from, const char* name) {
@@ -183,17 +196,44 @@ class Decoder {
         return result;
     }
 
-    // (kind, bytes, bias or None, shape)
+    // Numbers (outputs, inputs), or turned: packed anew in every call.
+    Packed unpacked(const nb::object& object, const std::string& kind, bool turned) {
+        const Strided numbers = nb::cast<Strided>(object);
+        Array a = numbers.array;
+        if (numbers.status != Status::ok || !is_float(a) || a.dims != 2)
+            fail(PyExc_ValueError, "Decoder: a matrix must have two axes, of float32 or bfloat16");
+        if (turned) {
+            std::swap(a.shape[0], a.shape[1]);
+            std::swap(a.stride[0], a.stride[1]);
+        }
+        kept_objects.push_back(numbers.copy.is_valid() ? numbers.copy : object);
+        sources.push_back(std::make_unique<Array>(a));
+        Packed w;
+        w.kind = kind_of(kind), w.outputs = a.shape[0], w.inputs = a.shape[1];
+        w.source = sources.back().get(), w.infinite = &infinite;
+        return w;
+    }
+
+    // (kind, bytes, bias or None, shape), or (kind, numbers, bias or None, shape, turned)
     Packed matrix(const nb::dict& from, const char* name, int64_t outputs, int64_t inputs) {
         const nb::tuple parts = nb::cast<nb::tuple>(item(from, name));
         const nb::tuple shape = nb::cast<nb::tuple>(parts[3]);
         if (nb::cast<int64_t>(shape[0]) != outputs || nb::cast<int64_t>(shape[1]) != inputs)
             fail(PyExc_ValueError, "Decoder: '%s' is not (%lld, %lld)", name, (long long)outputs,
                  (long long)inputs);
-        const Bytes bytes = nb::cast<Bytes>(parts[1]);
-        Packed w = packed(bytes, nb::cast<std::string>(parts[0]), outputs, inputs);
+        const std::string kind = nb::cast<std::string>(parts[0]);
+        Packed w;
+        if (nb::len(parts) == 5) {
+            w = unpacked(parts[1], kind, nb::cast<bool>(parts[4]));
+            if (w.outputs != outputs || w.inputs != inputs)
+                fail(PyExc_ValueError, "Decoder: the numbers of '%s' are not (%lld, %lld)", name,
+                     (long long)outputs, (long long)inputs);
+        } else {
+            const Bytes bytes = nb::cast<Bytes>(parts[1]);
+            w = packed(bytes, kind, outputs, inputs);
+            kept_bytes.push_back(bytes);
+        }
         w.bias = floats(parts[2], outputs);
-        kept_bytes.push_back(bytes);
         return w;
     }
 
@@ -271,12 +311,16 @@ class Decoder {
     std::vector<DecoderLayer> layers;
     std::vector<Floats> kept_floats;
     std::vector<Bytes> kept_bytes;
+    std::vector<nb::object> kept_objects;
+    std::vector<std::unique_ptr<Array>> sources;
+    bool infinite = false;
 };
 
 } // namespace
 
 void bind_decoder(nb::module_& m) {
-    def(m, "pack_matrix", &pack_matrix, "w"_a, "kind"_a, "transposed"_a = false);
+    def(m, "pack_matrix", &pack_matrix, "w"_a, "kind"_a, "transposed"_a = false,
+        "search"_a = false);
     def(m, "packed_linear", &packed_linear, "x"_a, "data"_a, "kind"_a, "outputs"_a,
         "many"_a = false);
     nb::class_<Decoder>(m, "Decoder")
@@ -284,6 +328,8 @@ void bind_decoder(nb::module_& m) {
              "blocks"_a,
              nb::sig("def __init__(self, sizes: dict[str, typing.Any], outer: dict[str, "
                      "typing.Any], blocks: list[dict[str, typing.Any]]) -> None"))
+        .def_prop_ro("packed", &Decoder::packed_all)
+        .def_prop_ro("finite", &Decoder::finite)
         .def("read", &Decoder::read, "sequences"_a, "tokens"_a, "every"_a = false,
              nb::sig("def read(self, sequences: list[tuple[typing.Any, ...]], tokens: "
                      "list[numpy.typing.NDArray[typing.Any]], every: bool = False) -> "

@@ -277,7 +277,7 @@ inline void clear_behind(float* row, int64_t stride, int64_t n) {
 }
 
 void embed(const DecoderModel& m, const Row& row, float* to, int64_t C) {
-    unpack_row(m.embedding, row.token, to);
+    number_row(m.embedding, row.token, to);
     clear_behind(to, C, m.width);
     if (!m.positions) return;
     const float* place = m.positions + row.position * m.width;

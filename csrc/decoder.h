@@ -21,8 +21,11 @@ constexpr int64_t BLOCK_K = 32; // inputs that share a scale
 struct Packed {
     Weight kind = Weight::f32;
     int64_t outputs = 0, inputs = 0;
-    const uint8_t* data = nullptr; // aligned to 64 bytes
+    const uint8_t* data = nullptr; // aligned to 64 bytes; or not there yet, but
+    const Array* source = nullptr; // (outputs, inputs), which is packed as it is read; and
+    bool* infinite = nullptr;      // is set when there is a NaN or an infinity in it
     const float* bias = nullptr;   // (outputs,), or null
+    bool search = false;           // int4 that is to be packed: among a few scales, for the best
 
     int64_t depth() const { return (inputs + BLOCK_K - 1) / BLOCK_K * BLOCK_K; } // Kp
     int64_t panels() const { return (outputs + PANEL - 1) / PANEL; }

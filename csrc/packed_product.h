@@ -3,7 +3,7 @@
 #pragma once
 #include "activation.h"
 #include "loops.h"
-#include "packed.h"
+#include "packed_blocks.h"
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -215,8 +215,49 @@ inline int64_t panels_of_task(const Packed& w) {
     return rounded_up((w.panels() + TASKS - 1) / TASKS, PANELS_TOGETHER);
 }
 
+// Panels [p, ...) of w that lie in `memory`, as panels of a whole matrix.
+inline Packed panels_at(const uint8_t* memory, int64_t p, Packed w) {
+    w.source = nullptr;
+    w.data = reinterpret_cast<const uint8_t*>(reinterpret_cast<uintptr_t>(memory) -
+                                              uintptr_t(p * w.panel_bytes()));
+    return w;
+}
+
+inline void pack_source(const Packed& w, int64_t p, int64_t end, uint8_t* memory) {
+    if (!pack_panels(*w.source, w, p, end, memory))
+        __atomic_store_n(w.infinite, true, __ATOMIC_RELAXED);
+}
+
+// Row n of the matrix as floats: to (inputs,).
+inline void number_row(const Packed& w, int64_t n, float* to) {
+    if (!w.source) return unpack_row(w, n, to);
+    const int64_t p = n / PANEL;
+    Scratch<uint8_t> panel(w.panel_bytes());
+    pack_source(w, p, p + 1, panel);
+    unpack_row(panels_at(panel, p, w), n, to);
+}
+
+inline void multiply_panels(const Input& x, const Packed& w, int64_t p, int64_t end, bool many,
+                            const Output& out);
+
+constexpr int64_t PACKED_AT_ONCE = 1 << 19; // bytes: they stay in the second-level cache
+
+// A matrix that is not packed yet: a few panels are, and are multiplied while they are in cache.
+inline void multiply_source(const Input& x, const Packed& w, int64_t p, int64_t end, bool many,
+                            const Output& out) {
+    const int64_t step = w.panel_bytes();
+    const int64_t some = lesser(end - p, rounded_up(PACKED_AT_ONCE / step + 1, PANELS_TOGETHER));
+    Scratch<uint8_t> panels(some * step);
+    for (; p < end; p += some) {
+        const int64_t until = lesser(end, p + some);
+        pack_source(w, p, until, panels);
+        multiply_panels(x, panels_at(panels, p, w), p, until, many, out);
+    }
+}
+
 inline void multiply_panels(const Input& x, const Packed& w, int64_t p, int64_t end, bool many,
                             const Output& out) {
+    if (w.source) return multiply_source(x, w, p, end, many, out);
     const bool expands = many && (w.kind == Weight::int8 || w.kind == Weight::int4);
     if (!expands) {
 #if defined(__AMX_BF16__)
@@ -240,10 +281,7 @@ inline void multiply_panels(const Input& x, const Packed& w, int64_t p, int64_t 
         TileSession session;
         tile_panels(x, w, p, n == 2, panels, step, out);
 #else
-        // The scratch stands for panels p and p + 1 of the whole matrix.
-        wide.data = reinterpret_cast<const uint8_t*>(
-            reinterpret_cast<uintptr_t>(static_cast<uint8_t*>(panels)) - uintptr_t(p * step));
-        on_vectors(x, wide, p, p + n, out);
+        on_vectors(x, panels_at(panels, p, wide), p, p + n, out);
 #endif
     }
 }

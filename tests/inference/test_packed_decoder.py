@@ -1,12 +1,17 @@
 """The native decoder against its definition: the model with a cache."""
 
 import itertools
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 from tiny_model import tiny
 
+from weft.checkpoint import tensors
 from weft.config import ModelConfig
+from weft.errors import MalformedFileError
+from weft.formats import Weights
 from weft.formats.quantized import quantize_weights, read_quantized
 from weft.inference.decoder import Decoder
 from weft.inference.packed_decoder import PackedDecoder
@@ -131,17 +136,24 @@ def test_a_sequence_does_not_depend_on_the_others(isa, kind):
         new = [[int(row.argmax())] for row in logits]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_threads_change_no_bit(kind):
-    decoder, native = packed(tiny("qwen3", block_size=T).model, kind), active.native
+@contextmanager
+def on_threads(threads):
+    native = active.native
     before = native.num_threads(), native.processors()
     native.set_processors(8)
-    results = []
-    for threads in (1, 2, 3, 8):
-        native.set_num_threads(threads)
-        results.append(all_logits(decoder, prompt(70), CUTS["both"]))
+    native.set_num_threads(threads)
+    yield
     native.set_num_threads(before[0])
     native.set_processors(before[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_change_no_bit(kind):
+    decoder = packed(tiny("qwen3", block_size=T).model, kind)
+    results = []
+    for threads in (1, 2, 3, 8):
+        with on_threads(threads):
+            results.append(all_logits(decoder, prompt(70), CUTS["both"]))
     assert all(np.array_equal(result, results[0]) for result in results)
 
 
@@ -181,3 +193,74 @@ def test_weights_that_do_not_fit():
     for name, part in itertools.product(names, (slice(0, -1), slice(0, 0))):
         with pytest.raises(ValueError):
             PackedDecoder(model.config, weights | {name: weights[name][part]}, "float32", None)
+
+
+STORED = {"gpt2": "float32", "gpt2 exact, no bias": "bfloat16", "gpt2 untied": "bfloat16"}
+STORED |= {"llama tied": "float32"}
+
+
+def in_a_file(folder, model, kind, change=lambda arrays: None):
+    """The weights as views of a mapped file; linear layers of a gpt2 lie there as (in, out)."""
+    arrays = {name: p.array.copy() for name, p in model.named_parameters()}
+    matrices = [n for n in arrays if arrays[n].ndim == 2 and not n.startswith("position")]
+    turned = [n for n in matrices if "blocks" in n and model.config.arch == "gpt2"]
+    change(arrays)
+    arrays |= {n: arrays[n].astype(np.dtype(kind)) for n in matrices}
+    arrays |= {n: np.ascontiguousarray(arrays[n].T) for n in turned}
+    (folder / "model.safetensors").write_bytes(b"".join(map(bytes, tensors.encode(arrays))))
+    views = tensors.read(folder / "model.safetensors")
+    views |= {n: views[n].T for n in turned}
+    return Weights({n: partial(views.__getitem__, n) for n in views}, "model.safetensors")
+
+
+def stored_model(name):
+    sizes = dict(vocab_size=V, block_size=T, n_layer=2, n_head=4, n_embd=64)
+    return GPT(ModelConfig(**(sizes | OPTIONS[name])), Generator(1)).eval()
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_the_first_call_reads_the_file_and_gives_the_same_bits(tmp_path, isa, name):
+    model, kind = stored_model(name), STORED[name]
+    weights = in_a_file(tmp_path, model, kind)
+    whole = PackedDecoder(model.config, {n: np.array(weights[n]) for n in weights}, kind, None)
+    assert whole._native.packed
+    for length, threads in ((1, 1), (7, 2), (40, 1), (40, 8)):
+        with on_threads(threads):
+            decoder = PackedDecoder(model.config, weights, kind, None)
+            sequences = [decoder.start(), decoder.start()]
+            prompts = [prompt(length), prompt(2, seed=3)]
+            assert not decoder._native.packed
+            first = decoder.read_all(sequences, prompts)
+            assert not decoder._native.packed
+            after = decoder.read(sequences, [[1], [2]])
+            assert decoder._native.packed
+        again = [whole.start(), whole.start()]
+        for one, other in zip(first, whole.read_all(again, prompts), strict=True):
+            assert np.array_equal(one, other)
+        assert np.array_equal(after, whole.read(again, [[1], [2]]))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", STORED)
+def test_what_is_not_finite_in_the_file_is_refused_by_the_first_call(tmp_path, isa, name, number):
+    model, kind = stored_model(name), STORED[name]
+    for parameter in (n for n, p in model.named_parameters() if p.ndim == 2):
+
+        def change(arrays, parameter=parameter):
+            arrays[parameter][-1, -1] = number  # of the embedding: a token that is not read
+
+        weights = in_a_file(tmp_path, model, kind, change)
+        with pytest.raises(MalformedFileError, match=rf"infinite: {parameter}; model.safetensors"):
+            decoder = PackedDecoder(model.config, weights, kind, None)
+            decoder.read([decoder.start()], [[1, 2, 3]])
+
+
+def test_the_sizes_of_unpacked_numbers_are_checked(tmp_path):
+    model = stored_model("gpt2")
+    weights = in_a_file(tmp_path, model, "float32")
+    for name in ("blocks.1.feed_forward.up.weight", "embedding.weight"):
+        for wrong in (weights[name][:-1], weights[name][:, :-1]):
+            parts = {n: partial(weights.__getitem__, n) for n in weights}
+            with pytest.raises(ValueError, match=r"(are|is) not \("):
+                broken = Weights(parts | {name: lambda wrong=wrong: wrong})
+                PackedDecoder(model.config, broken, "float32", None)

@@ -52,6 +52,30 @@ def test_bytes(kernels: Any, kind: str, shape: tuple[int, int]) -> None:
         assert want.ctypes.data % 64 == 0
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bytes_of_searched_scales(kernels: Any, shape: tuple[int, int]) -> None:
+    w = normal(*shape) * np.geomspace(1e-3, 1e3, shape[0], dtype=np.float32)[:, None]
+    w[0, 1:] = 0
+    w[-1] = np.linspace(-8, 8, shape[1]).round()
+    for source in (w, w.astype(ml_dtypes.bfloat16), np.zeros_like(w)):
+        want = reference.pack_matrix(source, "int4", search=True)
+        assert np.array_equal(kernels.pack_matrix(source, "int4", search=True), want)
+        turned = np.ascontiguousarray(source.T)
+        assert np.array_equal(kernels.pack_matrix(turned, "int4", True, True), want)
+    searched = reference.pack_matrix(w, "int4", search=True)
+    assert w.size < 1000 or not np.array_equal(reference.pack_matrix(w, "int4"), searched)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1e7])
+def test_what_no_scale_can_hold_is_refused(kernels: Any, kind: str, number: float) -> None:
+    w = normal(40, 96)
+    w[39, 95] = number
+    for search in (False, True):
+        with pytest.raises(ValueError, match="not finite, or too large for a float16 scale"):
+            kernels.pack_matrix(w, kind, search=search)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_unpacking(kind: str, shape: tuple[int, int]) -> None:

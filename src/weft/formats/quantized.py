@@ -102,11 +102,13 @@ class RoundedWeights(QuantizedWeights):
             return None
         return quantize_matrix(name, array, self._kind)
 
-    def plain_int8(self, name: str) -> Array | None:
-        """The numbers of a matrix that becomes int8, for a kernel that rounds and packs at once."""
+    def plain(self, name: str) -> tuple[Array, Quantization] | None:
+        """The numbers of a matrix and what they become, for a kernel that rounds and packs at once;
+        None for what is not quantised."""
         array = self._weights[name]
-        eight = self._kind == "int8" or name in ALWAYS_INT8
-        return array if eight and is_quantizable(name, array) else None
+        if not is_quantizable(name, array):
+            return None
+        return array, "int8" if name in ALWAYS_INT8 else self._kind
 
     def __getitem__(self, name: str) -> Array:
         matrix = self.quantized(name)

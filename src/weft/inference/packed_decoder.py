@@ -2,7 +2,8 @@
 
 It gives what the definition gives, up to summation order in float32; with bfloat16, int8 and int4
 also up to the rounding of what the matrices read. A sequence's logits are the same bits alone and
-with others, and for any number of threads.
+with others, and for any number of threads. The first call reads matrices where they are in a mapped
+file, if it can; they are packed before the second one. So the first token comes earlier.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.config import ModelConfig
+from weft.formats import Weights
 from weft.inference.decoder import Decoder
 from weft.inference.packing import InferencePrecision, pack_decoder
 from weft.kernels import active
@@ -39,7 +41,10 @@ class PackedDecoder(Decoder):
         self.config, self._model = config, model
         self.dtype = "bfloat16" if precision == "bfloat16" else None
         self.cache = cache or ("float32" if precision == "float32" else "bfloat16")
-        self._native = pack_decoder(config, weights, precision)
+        self._weights, self._precision = weights, precision
+        self._native = pack_decoder(config, weights, precision, stored=True)
+        self._packed = self._native is None or self._native.packed
+        self._begun = False
 
     @staticmethod
     def runs(config: ModelConfig) -> bool:
@@ -80,11 +85,32 @@ class PackedDecoder(Decoder):
     def _read(
         self, sequences: Sequence[KeyValueCache], tokens: Sequence[Sequence[int]], every: bool
     ) -> NDArray[np.float32]:
+        if self._begun and not self._packed:
+            self._pack()
         ids = [np.asarray(new, np.int64) for new in tokens]
         logits: NDArray[np.float32] = self._native.read([_parts(s) for s in sequences], ids, every)
+        if not self._packed:
+            self._check()
+            self._begun = True
         for sequence, new in zip(sequences, ids, strict=True):
             sequence.position += len(new)
         return logits
+
+    def _pack(self) -> None:
+        """Whoever reads a second time will read often."""
+        weights = self._weights
+        if isinstance(weights, Weights):
+            weights.release()
+        if type(weights) is Weights:  # they were looked at, in the first call or before it
+            weights = weights.trusted()
+        self._native = pack_decoder(self.config, weights, self._precision)
+        self._packed = True
+
+    def _check(self) -> None:
+        """Refuse a NaN or an infinity that was met, by the name of the weight."""
+        if not self._native.finite:
+            for name in self._weights:
+                self._weights[name]
 
 
 # dtype.name takes a microsecond, which a step of a small model notices.

@@ -1,5 +1,6 @@
 """A model's weights, packed for the native decoder: one matrix at a time, so that the packed ones
-are all that is ever in memory besides the mapped file.
+are all that is ever in memory besides the mapped file. What takes the same bytes there as packed
+may also be left where it is: the first token then need not wait until everything is packed.
 
 Not here: the layout (`kernels/reference/packed.py`), what a step computes (`csrc/decoder.cpp`; its
 definition is `models/transformer.py` with a cache).
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from weft.checkpoint.tensors import mapping_of, release
 from weft.config import ModelConfig
+from weft.errors import ConfigError
 from weft.formats import Weights
 from weft.formats.quantized import (
     QuantizedMatrix,
@@ -28,8 +30,11 @@ from weft.kernels.reference.packed import PANEL
 
 InferencePrecision = Literal["float32", "bfloat16", "int8", "int4"]
 Array = NDArray[Any]
-Matrix = tuple[str, Array, Array | None, tuple[int, ...]]
+Packed = tuple[str, Array, Array | None, tuple[int, ...]]
 """Kind, packed bytes, bias, shape."""
+Unpacked = tuple[str, Array, Array | None, tuple[int, ...], bool]
+"""Kind, numbers, bias, shape, whether the numbers are (inputs, outputs)."""
+Matrix = Packed | Unpacked
 SIZES = (
     "n_layer",
     "n_embd",
@@ -44,12 +49,19 @@ SIZES = (
 
 
 def pack_decoder(
-    config: ModelConfig, weights: Mapping[str, Array], precision: InferencePrecision
+    config: ModelConfig,
+    weights: Mapping[str, Array],
+    precision: InferencePrecision,
+    *,
+    stored: bool = False,
 ) -> Any:
     """The native decoder of these weights; None where there is no native code.
 
     float32 and bfloat16 are the precision of all matrices; with int8 and int4 that of the matrices
-    that can be quantised, as `weft convert --quantize` does it, and others stay float32.
+    that can be quantised, as `weft convert --quantize` does it, and others stay float32. With
+    `stored` matrices of a mapped file that have this precision there are not packed, but in every
+    call anew, a few outputs at a time; then `decoder.packed` is false. Such a matrix has not been
+    looked at: `decoder.finite` is false after a call that met a NaN or an infinity in one.
     """
     if active.native is None:
         return None
@@ -58,8 +70,10 @@ def pack_decoder(
         weights = as_quantized(weights, precision)
     elif isinstance(weights, QuantizedWeights):  # as numbers
         weights = Weights({name: partial(weights.__getitem__, name) for name in weights})
-    packer = _Packer(weights, precision)
-    embedding = packer.matrix("embedding.weight")  # first: the largest, and for a while there twice
+    packer = _Packer(weights, precision, stored)
+    # First, for it is the largest, and for a while there twice. A tied one is the output layer,
+    # which every call reads; of another one only some rows are read, and so it is looked at before.
+    embedding = packer.matrix("embedding.weight", look=not c.tie_embeddings)
     blocks = [_block(packer, c, f"blocks.{i}.") for i in range(c.n_layer)]
     outer = {
         "embedding": embedding,
@@ -102,8 +116,10 @@ def _block(packer: _Packer, c: ModelConfig, prefix: str) -> dict[str, Any]:
 
 
 class _Packer:
-    def __init__(self, weights: Mapping[str, Array], precision: InferencePrecision) -> None:
-        self.weights = weights
+    def __init__(
+        self, weights: Mapping[str, Array], precision: InferencePrecision, stored: bool
+    ) -> None:
+        self.weights, self.stored = weights, stored
         self.kind = "bfloat16" if precision == "bfloat16" else "float32"  # of what stays numbers
 
     def vector(self, name: str) -> Array | None:
@@ -114,18 +130,28 @@ class _Packer:
     def norm(self, name: str) -> tuple[Array | None, Array | None]:
         return self.vector(f"{name}.weight"), self.vector(f"{name}.bias")
 
-    def matrix(self, name: str) -> Matrix:
+    def matrix(self, name: str, look: bool = False) -> Matrix:
         bias = self.vector(f"{name.removesuffix('weight')}bias")
-        if isinstance(self.weights, RoundedWeights):
-            plain = self.weights.plain_int8(name)
-            if plain is not None:
-                return self.floats(plain, bias, "int8")
+        plain = self.plain(name)
+        if plain is not None:
+            return self.rounded(name, *plain, bias)
         integers = self.integers(name)
         if integers is not None:
             kind = kind_of(integers)
             data = active.pack_quantized(integers.integers(), integers.scale, kind)
             return kind, data, bias, integers.shape
-        return self.floats(self.weights[name], bias, self.kind)
+        unpacked = None if look else self.unpacked(name, bias)
+        return unpacked or self.floats(self.weights[name], bias, self.kind)
+
+    def unpacked(self, name: str, bias: Array | None) -> Unpacked | None:
+        """The matrix as it lies in a mapped file, if it may stay there."""
+        if not (self.stored and isinstance(self.weights, Weights)):
+            return None
+        array = self.weights.unchecked(name)
+        if array.dtype.name != self.kind or mapping_of(array) is None or not array.flags.aligned:
+            return None
+        turned = is_turned(array)
+        return self.kind, array.T if turned else array, bias, array.shape, turned
 
     def gated(self, mlp: str) -> Matrix:
         """Panels of gate and of up in turns, so that one product has both at hand."""
@@ -134,12 +160,28 @@ class _Packer:
         bias = None
         if gate_bias is not None and up_bias is not None:
             bias = turns(gate_bias[:, None], up_bias[:, None]).reshape(-1)
+        one, other = self.plain(gate), self.plain(up)
+        if one is not None and other is not None:
+            return self.rounded(gate, turns(one[0], other[0]), one[1], bias)
         a, b = self.integers(gate), self.integers(up)
         if a is not None and b is not None:
             kind = kind_of(a)
             q, scale = turns(a.integers(), b.integers()), turns(a.scale, b.scale)
             return kind, active.pack_quantized(q, scale, kind), bias, q.shape
         return self.floats(turns(self.weights[gate], self.weights[up]), bias, self.kind)
+
+    def plain(self, name: str) -> tuple[Array, str] | None:
+        """The matrix as numbers, and as which integers it is to be multiplied."""
+        return self.weights.plain(name) if isinstance(self.weights, RoundedWeights) else None
+
+    def rounded(self, name: str, array: Array, kind: str, bias: Array | None) -> Matrix:
+        """Numbers, packed as the integers that `quantize_weights` would make of them."""
+        try:
+            return self.floats(array, bias, kind)
+        except ValueError as error:
+            raise ConfigError(
+                f"{error}; {name}; repair the model: weft info shows its weights"
+            ) from None
 
     def integers(self, name: str) -> QuantizedMatrix | None:
         """The matrix as integers if it is to be multiplied so."""
@@ -148,8 +190,9 @@ class _Packer:
     def floats(self, array: Array, bias: Array | None, kind: str) -> Matrix:
         """Numbers, packed; the memory of the file that they came from is given back."""
         wide = array.astype(np.float32) if array.dtype == np.float16 else array
-        transposed = wide.T.flags.c_contiguous and not wide.flags.c_contiguous  # (in, out)
-        data = active.pack_matrix(wide.T if transposed else wide, kind, transposed)
+        transposed = is_turned(wide)
+        rows = wide.T if transposed else wide
+        data = active.pack_matrix(rows, kind, transposed, search=kind == "int4")
         mapping = mapping_of(array)
         if mapping is not None:
             release(mapping)
@@ -158,6 +201,11 @@ class _Packer:
 
 def kind_of(matrix: QuantizedMatrix) -> str:
     return "int8" if matrix.bits == 8 else "int4"
+
+
+def is_turned(array: Array) -> bool:
+    """Whether the numbers of a matrix (out, in) lie in memory as (in, out)."""
+    return array.T.flags.c_contiguous and not array.flags.c_contiguous
 
 
 def turns(a: Array, b: Array) -> Array:

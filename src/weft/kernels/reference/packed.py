@@ -27,18 +27,19 @@ Quantised = tuple[Array, Array]
 """q int8 (N, K) and scale float16 (N, K/32)."""
 
 
-def pack_matrix(w: Array, kind: str, transposed: bool = False) -> Array:
+def pack_matrix(w: Array, kind: str, transposed: bool = False, search: bool = False) -> Array:
     """w (N, K), or (K, N) if `transposed`, float32 or bfloat16 -> its packed bytes, uint8.
 
-    int8 and int4 quantise as `quantize_int8` and `quantize_int4`. Raises ValueError for an unknown
-    kind.
+    int8 and int4 quantise as `quantize_int8` and `quantize_int4`, which is told of `search`. Raises
+    ValueError for an unknown kind, and as they do.
     """
     if kind not in KINDS:
         raise ValueError(f"weights {kind!r} are unknown; choose one of: {', '.join(KINDS)}")
     rows = np.asarray(w.T if transposed else w).astype(float32)
     if kind in ("int8", "int4"):
-        quantize = quantize_int8 if kind == "int8" else quantize_int4
-        return pack_quantized(*quantize(_padded(rows, 1, BLOCK)), kind)
+        whole = _padded(rows, 1, BLOCK)
+        pair = quantize_int8(whole) if kind == "int8" else quantize_int4(whole, search)
+        return pack_quantized(*pair, kind)
     depth = 2 if kind == "bfloat16" else 1
     whole = _padded(rows, PANEL, BLOCK).astype(bfloat16 if depth == 2 else float32)
     panels = whole.reshape(len(whole) // PANEL, PANEL, -1, depth).transpose(0, 2, 1, 3)

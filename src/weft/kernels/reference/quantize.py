@@ -12,6 +12,7 @@ import numpy as np
 from weft.kernels.reference.precision import Array, float32
 
 BLOCK = 32
+TRIALS = (-9.4, -9.0, -8.6, -8.2, -7.8, -7.4, -7.0)  # what the furthest value may become
 
 
 def quantize_int8(w: Array) -> tuple[Array, Array]:
@@ -110,27 +111,27 @@ def _search_int4(blocks: Array, q: Array, scale: Array) -> tuple[Array, Array]:
     For the integers that such a scale gives, the best scale is <x, q> / <q, q> (least squares; as
     make_qx_quants does in ggml-quants.c); it is judged after its rounding to float16.
     """
-    x, best_q, best_scale = (a.reshape(scale.size, -1) for a in (blocks, q, scale))
-    furthest = _furthest(x)
-    least = np.full(x.shape[:1], np.inf, float32)
-    place = np.full_like(furthest, -8)
-    for trial in np.arange(-9.4, -6.9, 0.4, dtype=float32):
-        _, _, error = _fit_int4(x, furthest / trial)
+    rows = blocks.reshape(scale.size, -1)
+    furthest = _furthest(rows)[:, 0]
+    x, default = (np.ascontiguousarray(a.reshape(scale.size, -1).T) for a in (rows, q))  # (32, n)
+    least, place = np.full_like(furthest, np.inf), np.full_like(furthest, -8)
+    for trial in TRIALS:
+        _, _, error = _fit_int4(x, furthest / float32.type(trial))
         better = error < least
         least[better], place[better] = error[better], trial
     whole, fit, _ = _fit_int4(x, furthest / place)
-    better = _squared_error(x, whole, fit) < _squared_error(x, best_q, best_scale[:, 0])
-    searched = np.where(better[:, None], whole, best_q).astype(np.int8)
-    return searched.reshape(q.shape), np.where(better, fit, best_scale[:, 0]).reshape(scale.shape)
+    better = _squared_error(x, whole, fit) < _squared_error(x, default, scale.reshape(-1))
+    searched = np.where(better, whole, default).astype(np.int8).T.reshape(q.shape)
+    return searched, np.where(better, fit, scale.reshape(-1)).reshape(scale.shape)
 
 
 def _fit_int4(x: Array, d: Array) -> tuple[Array, Array, Array]:
-    """Integers for the step d (as float32), the float16 scale that fits them, and the squared error
-    less <x, x>, which is the same for every step."""
+    """Integers (32, n) for the steps d (n,), the float16 scales that fit them, and the squared
+    errors less <x, x>, which is the same for every step."""
     whole = x * _inverse(d)
     np.rint(whole, out=whole)
     np.clip(whole, -8, 7, out=whole)
-    along, square = np.einsum("nk,nk->n", x, whole), np.einsum("nk,nk->n", whole, whole)
+    along, square = _added(x * whole), _added(whole * whole)
     with np.errstate(over="ignore"):
         fit = (along * _inverse(square)).astype(np.float16)
     rounded = fit.astype(float32)
@@ -138,6 +139,13 @@ def _fit_int4(x: Array, d: Array) -> tuple[Array, Array, Array]:
 
 
 def _squared_error(x: Array, q: Array, scale: Array) -> Array:
-    difference = x - q * scale.astype(float32)[:, None]
-    error: Array = np.einsum("nk,nk->n", difference, difference)
-    return error
+    difference = x - q * scale.astype(float32)
+    return _added(difference * difference)
+
+
+def _added(terms: Array) -> Array:
+    """(32, n) -> (n,), one after the other: the native twin chooses by the same bits."""
+    total: Array = terms[0].copy()
+    for row in terms[1:]:
+        total += row
+    return total
