@@ -1,40 +1,27 @@
-"""Reading a lesson page by page."""
+"""What a terminal shows of a lesson: all of it, whatever its width."""
 
-import builtins
+import io
 
 import pytest
-from test_script import TEXT
+from rich.console import Console
 
-from weft.lessons import terminal
-from weft.lessons.script import read
-
-TEXT = TEXT.replace("# %% tags", "# %% [markdown]\n# ## More\n\n# %% tags", 1)
+from weft.lessons.script import Cell
+from weft.lessons.terminal import WIDTH, show_cell
 
 
-@pytest.fixture
-def lesson(tmp_path):
-    (tmp_path / "l07_two.py").write_text(TEXT)
-    return read(tmp_path / "l07_two.py")
+def shown(cell, width):
+    console = Console(file=io.StringIO(), width=width)
+    show_cell(cell, console)
+    return console.file.getvalue()
 
 
-def test_enter_brings_the_next_text(lesson, monkeypatch, capsys):
-    shown = []
-
-    def enter(*prompt):
-        shown.append(capsys.readouterr().out)
-        return ""
-
-    monkeypatch.setattr(builtins, "input", enter)
-    terminal.show(lesson, terminal.console(False), pause=True)
-    assert len(shown) == 1 and "Two lines" in shown[0] and "\n2\n" in shown[0]
-    rest = capsys.readouterr().out
-    assert "More" not in shown[0] and "More" in rest and "y = x" in rest
+@pytest.mark.parametrize("width", [60, 104, 200])
+def test_long_lines_of_code_are_wrapped_and_not_cut_off(width):
+    code = Cell(False, "total = " + "number + " * 9 + "the_last", (), 1)
+    assert "the_last" in shown(code, width)
 
 
-def test_the_end_of_input_ends_the_lesson(lesson, monkeypatch, capsys):
-    def end(*prompt):
-        raise EOFError
-
-    monkeypatch.setattr(builtins, "input", end)
-    terminal.show(lesson, terminal.console(False), pause=True)
-    assert "More" not in capsys.readouterr().out
+def test_text_is_laid_out_in_lines_that_can_be_read():
+    text = Cell(True, "many short words " * 40, (), 1)
+    assert max(map(len, shown(text, 104).splitlines())) <= WIDTH
+    assert max(map(len, shown(text, 50).splitlines())) <= 50

@@ -50,9 +50,8 @@ def flops_per_token(N, L, C, T):
 
 
 gpt3 = flops_per_token(N=175e9, L=96, C=12288, T=2048)
-print(
-    f"GPT-3: {gpt3:.3g} operations a token, {12 * 96 * 12288 * 2048 / gpt3:.1%} of them attention"
-)
+attention = 12 * 96 * 12288 * 2048 / gpt3
+print(f"GPT-3: {gpt3:.3g} operations a token, {attention:.1%} of them attention")
 total = 300e9 * gpt3
 print(f"300 billion tokens: {total:.2e} operations")
 days = total / (0.4 * 312e12) / 86400
@@ -65,8 +64,8 @@ print(f"one takes {days / 365:.0f} years, 1,000 of them {days / 1000:.0f} days")
 # ## Is it worth it? Scaling laws
 #
 # The most expensive question is how good a model *will be*. In 2020 it turned out that the answer
-# is almost boring: over many orders of magnitude the loss falls as a power of what is spent, L = a
-# · x⁻ᵇ, a straight line when both axes are logarithmic. So one trains small models and draws the
+# is almost boring: over many orders of magnitude the loss falls as a power of what is spent, `L = a
+# · x^b`, a straight line when both axes are logarithmic. So one trains small models and draws the
 # line on.
 #
 # Five models with 1,700 to 27,000 weights (embeddings not counted). The wider a model, the more
@@ -157,9 +156,10 @@ draw(scaling_law)
 
 # %% [markdown]
 # How far may one draw the line? Not for ever: Shakespeare is finite, and no model guesses better
-# than the text allows, so the line must bend; and ours show it already: the sixth lies above the
-# line. And both must grow: a large model that reads little, or a small one that reads all, lies
-# above the line. The rule of 2022 ("Chinchilla") is about 20 tokens for each weight.
+# than the text allows. So the line must bend, and ours bends already: the sixth lies above it. And
+# size and reading must grow together: a large model that reads little wastes its size, a small one
+# that reads all wastes its time. The rule of 2022 ("Chinchilla") is about 20 tokens for each
+# weight.
 #
 # ## Four ways to cut a model
 #
@@ -201,6 +201,7 @@ whole = run(text16, layers)
 #
 # **By operation** (Megatron-LM). Every machine has a piece of each matrix: columns of the first,
 # rows of the second. What one computes, the other does not need, until both *add* their results.
+# Attention is cut by heads.
 #
 # **By token** (TeraPipe). No token sees later ones. So machine 1 can hand on the first half of the
 # text and read the second while machine 2 is busy with the first; keys and values are kept.
@@ -220,9 +221,8 @@ pasts = [[np.zeros((0, C)), np.zeros((0, C))] for _ in layers]
 by_token = np.concatenate([run(text16[:10], layers, pasts), run(text16[10:], layers, pasts)])
 print("by token, the same:      ", np.allclose(by_token, whole))
 
-inputs, gradients = rng.standard_normal(
-    (2, 8, C)
-)  # what a matrix reads, and its output's gradients
+# What a matrix reads, and the gradients of what it writes:
+inputs, gradients = rng.standard_normal((2, 8, C))
 groups = [inputs[i : i + 2].T @ gradients[i : i + 2] for i in range(0, 8, 2)]
 print("by micro-batch, the same:", np.allclose(sum(groups), inputs.T @ gradients))
 

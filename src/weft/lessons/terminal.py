@@ -10,7 +10,8 @@ from weft.lessons.script import Cell, Lesson, namespace, run_cell
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDTH = 88  # columns at most: longer lines are hard to read
+WIDTH = 88  # columns of text at most: longer lines are hard to read
+WIDTH_OF_CODE = 104  # lines of 100 and the margin; where there are fewer columns, lines are wrapped
 DETAILS = re.compile(r"</?details>|<summary>.*?</summary>")
 
 
@@ -51,20 +52,23 @@ def show_cell(cell: Cell, console: Console) -> None:
     from rich.syntax import Syntax
 
     if cell.is_text:
-        console.print(Markdown(DETAILS.sub("", cell.source), code_theme="ansi_dark"))
+        text = Markdown(DETAILS.sub("", cell.source), code_theme="ansi_dark")
+        console.print(text, width=min(console.width, WIDTH))
         console.print()
         return
-    code = Syntax(cell.source, "python", theme="ansi_dark", background_color="default")
+    code = Syntax(
+        cell.source, "python", theme="ansi_dark", background_color="default", word_wrap=True
+    )
     console.print(Padding(code, (0, 0, 0, 4)))
     console.print()
 
 
 def console(colour: bool) -> Console:
-    """A console on stdout, at most WIDTH columns wide."""
+    """A console on stdout, at most WIDTH_OF_CODE columns wide."""
     from rich.console import Console
 
     colours = "auto" if colour else None
     wide = Console(color_system=colours, highlight=False)  # type: ignore[arg-type]
-    if wide.width > WIDTH:
-        wide.width = WIDTH
+    if wide.width > WIDTH_OF_CODE:
+        wide.width = WIDTH_OF_CODE
     return wide
