@@ -56,6 +56,7 @@ def test_a_run_shows_text_code_and_output_but_no_answer(weft, short):
     assert lines.index("Some text.") < lines.index('print("six is", 2 * 3)')
     assert lines.index('print("six is", 2 * 3)') < lines.index("six is 6")
     assert "forty-two" not in ran.out and "\x1b" not in ran.out
+    assert lines[-1].endswith("weft lessons 1 --answers")
     assert weft("lessons", 1, "--quiet").out == "six is 6\n"
 
 

@@ -125,6 +125,23 @@ print(" ".join(vocabulary[i] for i in write(model, start, 24, rng)))
 # Locally each step is sensible, because each three words in a row did occur. Over a distance it
 # wanders: what was said six words ago is forgotten.
 #
+# The same dice tell how probable a given sentence is. Multiply, as the chain rule says:
+
+# %%
+sentence = [".", "our", "cows", "eat", "corn", "all", "winter", "."]
+together = Fraction(1)
+for before, last, word in zip(sentence, sentence[1:], sentence[2:], strict=False):
+    followers, counts = model.continuations([vocabulary.index(before), vocabulary.index(last)])
+    rolls = counts[followers == vocabulary.index(word)].sum()
+    p = Fraction(int(rolls), int(counts.sum()))
+    print(f"p({word} | {before} {last}) = {p}")
+    together *= p
+print("together:", together)
+
+# %% [markdown]
+# Nobody wrote "our cows eat corn all winter"; look through the fragments. And yet it is possible
+# to the model, which has forgotten which cows they were. That is what forgetting buys.
+#
 # ## Shakespeare, five at a time
 #
 # Now a megabyte of Shakespeare. First with words, n = 5: each word is chosen by the four before
@@ -224,7 +241,7 @@ draw(learning_by_heart)
 # %% [markdown]
 # This picture is worth remembering; you will meet it again with GPT in lesson 8. On the text that
 # was counted, longer contexts look better and better. On new text, the same model gets *worse*
-# from n = 5 on: it is learning by heart. The gap between the curves is **over-fitting**. Good
+# after n = 5: it is learning by heart. The gap between the curves is **over-fitting**. Good
 # smoothing cures most of it, but there the curve goes flat: longer contexts bring nothing more,
 # since they are never seen again. To get below about 2.2 bits, a model must notice that *similar*
 # contexts are alike, that what follows "happy cows" says something about "lazy sheep". Counting

@@ -73,8 +73,8 @@ def the_best_h(axes):
 draw(the_best_h)
 
 # %% [markdown]
-# Near h = 10⁻⁵ the referee is right to about ten digits. Good enough to convict a wrong
-# formula, which is usually wrong in the first.
+# Near h = 10⁻⁵ the referee is right to about ten digits. Good enough to convict a wrong formula,
+# which is usually wrong in the first.
 #
 # ## Ways 1 and 2: scalars, collecting or handing on
 #
@@ -178,8 +178,8 @@ ways["modules on a tape"] = [first.out_gradient, second.out_gradient]
 # ## The verdict
 #
 # Weft's engine is way 4 with one more convenience: the tape hangs on the tensors themselves, so
-# that `J.backward()` finds it. PyTorch does the same; the program below runs there with `import
-# torch`.
+# that `J.backward()` finds it, and `J.graph("tape.svg")`, before that, draws it. PyTorch's engine
+# is built in the same way, and this program runs there with `import torch`.
 
 # %%
 import weft as torch

@@ -37,6 +37,10 @@ def show(
             run_cell(lesson, cell, names)
             if not quiet:
                 console.print()
+    if not quiet:
+        number = lesson.number
+        console.print(f"Solve it in a notebook: weft lessons {number} --notebook", style="dim")
+        console.print(f"See the answer:         weft lessons {number} --answers", style="dim")
 
 
 def show_answers(lesson: Lesson, console: Console) -> None:
