@@ -10,7 +10,7 @@ import numpy as np
 
 def check(
     what: str, answer: Callable[[], Any], expected: Any, tolerance: float | None = None
-) -> bool:
+) -> None:
     """Print whether `answer()` is `expected`: equal, or numbers no further than `tolerance` away.
 
     Numbers may be Python's, arrays or tensors, of any shape that is the expected one. An answer
@@ -21,12 +21,11 @@ def check(
         right = _holds(got, expected, tolerance)
     except Exception as error:
         print(f"Not yet: {what}: {type(error).__name__}: {error}")
-        return False
+        return
     if right:
         print(f"Right: {what}.")
     else:
         print(f"Not yet: {what}: your answer gives {got}; it should be {expected}.")
-    return right
 
 
 def _holds(got: Any, expected: Any, tolerance: float | None) -> bool:

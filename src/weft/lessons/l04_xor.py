@@ -300,7 +300,9 @@ check("XOR by hand", answers_by_hand, [0, 1, 1, 0], tolerance=0.01)
 #     return weight_1, bias_1, weight_2, bias_2
 # ```
 #
-# Question 3: the mean of the targets, 0.5. So the plateau is the best that a model can do which
-# does not look at its input.
+# Question 1: no; the picture shows two different solutions, and exchanging the two hidden neurons
+# gives a third. Question 2: each step would follow the sum of all gradients so far, like a ball
+# that rolls without friction: far past the goal. Question 3: the mean of the targets, 0.5. So the
+# plateau is the best that a model can do which does not look at its input.
 #
 # </details>
