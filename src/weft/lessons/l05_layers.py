@@ -140,7 +140,7 @@ print(torch.equal(model(images), model.forward(images)))
 # Random labels teach nothing, so let us draw four kinds of shapes, at random places, in random
 # sizes, with noise. The network gets 256 of them at each step.
 
-# %%
+# %% tags=["trains"]
 import numpy as np
 
 NAMES = ["disc", "ring", "square", "cross"]
