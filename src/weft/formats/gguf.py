@@ -18,9 +18,9 @@ from weft.errors import ConfigError
 from weft.formats.gguf_container import MAGIC, Container, read_container
 from weft.formats.gguf_names import Part, parts, unpair_rows
 from weft.formats.gguf_tokenizer import read_tokenizer
-from weft.formats.gguf_types import INTEGERS, decode
+from weft.formats.gguf_types import INTEGERS, Q8_0, decode
 from weft.formats.model_files import Array, ModelFiles, Weights
-from weft.formats.quantized import QuantizedMatrix, QuantizedWeights
+from weft.formats.quantized import Quantization, QuantizedMatrix, QuantizedWeights
 from weft.tokenizers.strict_json import malformed, shown
 
 MAX_CONTEXT = 1 << 20  # tables of positions are made for all of it
@@ -160,15 +160,19 @@ def _weights(container: Container, expected: list[Part], where: str) -> Weights:
         groups.setdefault(part.source, []).append(part)
     tensors: dict[str, Callable[[], Array]] = {}
     matrices: dict[str, Callable[[], QuantizedMatrix]] = {}
+    occurring: set[Quantization] = set()
     for source, group in groups.items():
         kinds = {container.tensors[part.name].kind for part in group}
         if len(kinds) == 1 and kinds <= INTEGERS:
             matrices[source] = partial(_integers, container, group)
+            occurring.add("int8" if kinds == {Q8_0} else "int4")
         else:
             tensors[source] = partial(_numbers, container, group)
-    if matrices:
-        return QuantizedWeights(tensors, matrices, where)
-    return Weights(tensors, where)
+    if not matrices:
+        return Weights(tensors, where)
+    weights = QuantizedWeights(tensors, matrices, occurring, where)
+    weights.reads(container.data)
+    return weights
 
 
 def _numbers(container: Container, group: list[Part]) -> Array:

@@ -55,14 +55,22 @@ class Weights(Mapping[str, Array]):
         The mapped memory of those before it is given back from time to time, so that whoever reads
         all weights one by one has little more in memory than what is made of them.
         """
-        if self._given_bytes > KEPT_BYTES:
-            self.release()
         array = self._tensors[name]()
-        self._given_bytes += array.nbytes
+        self._count(array.nbytes)
+        self.reads(array)
+        return array
+
+    def reads(self, array: Array) -> None:
+        """Know the mapped file that an array is in, if any, as one to give back."""
         mapping = mapping_of(array)
         if mapping is not None:
             self._mapped[id(mapping)] = mapping
-        return array
+
+    def _count(self, given: int) -> None:
+        """Bytes were given out: more than enough by now?"""
+        if self._given_bytes > KEPT_BYTES:
+            self.release()
+        self._given_bytes += given
 
     def trusted(self) -> Weights:
         """The same weights for somebody who has looked at all of them: unchecked."""

@@ -42,6 +42,11 @@ class QuantizedMatrix:
         return 8 if self.q.dtype == np.int8 else 4
 
     @property
+    def kind(self) -> Quantization:
+        """The name for that."""
+        return "int8" if self.bits == 8 else "int4"
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(N, K), of the matrix."""
         return self.scale.shape[0], self.scale.shape[1] * BLOCK
@@ -49,6 +54,10 @@ class QuantizedMatrix:
     def integers(self) -> Array:
         """int8 (N, K)."""
         return self.q if self.bits == 8 else unpack_int4(self.q)
+
+    def rows(self, first: int, end: int) -> QuantizedMatrix:
+        """Some of its rows, as views."""
+        return QuantizedMatrix(self.q[first:end], self.scale[first:end])
 
     def dequantize(self) -> Array:
         """float32 (N, K)."""
@@ -59,24 +68,27 @@ class QuantizedWeights(Weights):
     """`Weights` of which some are kept as integers: `weights[name]` is float32, computed on access.
 
     `weights.quantized(name)` gives the integers themselves, for a decoder that multiplies by them.
-    `where` as in `Weights`.
+    `kinds` are those that occur; `where` as in `Weights`.
     """
 
     def __init__(
         self,
         tensors: Mapping[str, Callable[[], Array]],
         quantized: Mapping[str, Callable[[], QuantizedMatrix]],
+        kinds: Iterable[Quantization],
         where: str = "",
     ) -> None:
         whole = {name: partial(_whole, matrix) for name, matrix in quantized.items()}
         super().__init__({**tensors, **whole}, where)
         self._quantized, self._file = dict(quantized), where
+        self.kinds = frozenset(kinds)
 
     def quantized(self, name: str) -> QuantizedMatrix | None:
         """The matrix as integers; None for what is not quantised."""
         if name not in self._quantized:
             return None
         matrix = self._quantized[name]()
+        self._count(matrix.q.nbytes)
         if self._file and not is_finite(matrix.scale):
             raise MalformedFileError(
                 f"a scale is NaN or infinite: {name}; {self._file}; get an intact copy"
@@ -92,7 +104,7 @@ class RoundedWeights(QuantizedWeights):
     """Weights that are quantised as they are asked for, as `quantize_weights` would have them."""
 
     def __init__(self, weights: Mapping[str, Array], kind: Quantization) -> None:
-        super().__init__({name: partial(weights.__getitem__, name) for name in weights}, {})
+        super().__init__({name: partial(weights.__getitem__, name) for name in weights}, {}, [kind])
         self._weights, self._kind = weights, kind
 
     def quantized(self, name: str) -> QuantizedMatrix | None:
@@ -127,8 +139,7 @@ def quantization_of(weights: Mapping[str, Array]) -> Quantization | None:
     """How the matrices are stored: "int4" if any is; None if none is quantised."""
     if not isinstance(weights, QuantizedWeights):
         return None
-    bits = {matrix.bits for matrix in map(weights.quantized, weights) if matrix is not None}
-    return "int4" if 4 in bits else "int8" if bits else None
+    return "int4" if "int4" in weights.kinds else "int8" if weights.kinds else None
 
 
 def quantize_weights(weights: Mapping[str, Array], kind: Quantization) -> dict[str, Array]:
@@ -200,7 +211,8 @@ def read_quantized(arrays: Mapping[str, Array], where: str) -> Weights:
     plain = {name: partial(arrays.__getitem__, name) for name in arrays if name in rest}
     if not matrices:
         return Weights(plain)
-    return QuantizedWeights(plain, {n: partial(matrices.__getitem__, n) for n in names})
+    kinds = {matrix.kind for matrix in matrices.values()}
+    return QuantizedWeights(plain, {n: partial(matrices.__getitem__, n) for n in names}, kinds)
 
 
 def is_quantized(names: Iterable[str]) -> bool:

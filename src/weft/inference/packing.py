@@ -125,7 +125,7 @@ class _Packer:
     def vector(self, name: str) -> Array | None:
         if name not in self.weights:
             return None
-        return np.ascontiguousarray(self.weights[name], np.float32)
+        return np.array(self.weights[name], np.float32, order="C")  # no page of the file for it
 
     def norm(self, name: str) -> tuple[Array | None, Array | None]:
         return self.vector(f"{name}.weight"), self.vector(f"{name}.bias")
@@ -137,7 +137,7 @@ class _Packer:
             return self.rounded(name, *plain, bias)
         integers = self.integers(name)
         if integers is not None:
-            kind = kind_of(integers)
+            kind = integers.kind
             data = active.pack_quantized(integers.integers(), integers.scale, kind)
             return kind, data, bias, integers.shape
         unpacked = None if look else self.unpacked(name, bias)
@@ -165,7 +165,7 @@ class _Packer:
             return self.rounded(gate, turns(one[0], other[0]), one[1], bias)
         a, b = self.integers(gate), self.integers(up)
         if a is not None and b is not None:
-            kind = kind_of(a)
+            kind = a.kind
             q, scale = turns(a.integers(), b.integers()), turns(a.scale, b.scale)
             return kind, active.pack_quantized(q, scale, kind), bias, q.shape
         return self.floats(turns(self.weights[gate], self.weights[up]), bias, self.kind)
@@ -197,10 +197,6 @@ class _Packer:
         if mapping is not None:
             release(mapping)
         return kind, data, bias, array.shape
-
-
-def kind_of(matrix: QuantizedMatrix) -> str:
-    return "int8" if matrix.bits == 8 else "int4"
 
 
 def is_turned(array: Array) -> bool:

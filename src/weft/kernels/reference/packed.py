@@ -22,6 +22,7 @@ from weft.kernels.reference.quantize import (
 )
 
 PANEL = 16
+SLAB = 1 << 18  # integers packed together
 KINDS = ("float32", "bfloat16", "int8", "int4")
 Quantised = tuple[Array, Array]
 """q int8 (N, K) and scale float16 (N, K/32)."""
@@ -43,21 +44,36 @@ def pack_matrix(w: Array, kind: str, transposed: bool = False, search: bool = Fa
     depth = 2 if kind == "bfloat16" else 1
     whole = _padded(rows, PANEL, BLOCK).astype(bfloat16 if depth == 2 else float32)
     panels = whole.reshape(len(whole) // PANEL, PANEL, -1, depth).transpose(0, 2, 1, 3)
-    return _joined(np.ascontiguousarray(panels).view(np.uint8).reshape(len(panels), -1))
+    data = _memory(len(panels), 4 * whole.shape[1] * PANEL // depth)
+    data[:] = np.ascontiguousarray(panels).view(np.uint8).reshape(len(panels), -1)
+    return data.reshape(-1)
 
 
 def pack_quantized(q: Array, scale: Array, kind: str) -> Array:
     """What is quantised already, q int8 (N, K) and scale float16 (N, K/32) -> its packed bytes."""
-    whole = _padded(q, PANEL, 1)
-    P = len(whole) // PANEL
+    N, K = q.shape
+    size = K * PANEL // (1 if kind == "int8" else 2)
+    data = _memory(-(-N // PANEL), size + K)
+    step = max(1, SLAB // (PANEL * K))  # panels at a time, so that their copies are small
+    for first in range(0, len(data), step):
+        rows = slice(first * PANEL, (first + step) * PANEL)
+        panels = data[first : first + step]
+        panels[:, :size] = _integer_panels(_padded(q[rows], PANEL, 1), kind)
+        scales = _padded(scale[rows], PANEL, 1).reshape(len(panels), PANEL, -1).transpose(0, 2, 1)
+        panels[:, size : size + K] = np.ascontiguousarray(scales).view(np.uint8).reshape(-1, K)
+    return data.reshape(-1)
+
+
+def _integer_panels(q: Array, kind: str) -> Array:
+    """int8 (16 P, K) -> (P, bytes)."""
+    P = len(q) // PANEL
     if kind == "int8":
-        units = (whole.view(np.uint8) + np.uint8(128)).reshape(P, PANEL, -1, 4)
+        units = (q.view(np.uint8) + np.uint8(128)).reshape(P, PANEL, -1, 4)
     else:
-        fours = (whole + np.int8(8)).view(np.uint8).reshape(P, PANEL, -1, 2, 4, 4)
+        fours = (q + np.int8(8)).view(np.uint8).reshape(P, PANEL, -1, 2, 4, 4)
         units = (fours[:, :, :, 0] | fours[:, :, :, 1] << np.uint8(4)).reshape(P, PANEL, -1, 4)
-    integers = units.transpose(0, 2, 1, 3).reshape(P, -1)
-    scales = _padded(scale, PANEL, 1).reshape(P, PANEL, -1).transpose(0, 2, 1)
-    return _joined(integers, np.ascontiguousarray(scales).view(np.uint8).reshape(P, -1))
+    panels: Array = units.transpose(0, 2, 1, 3).reshape(P, -1)
+    return panels
 
 
 def unpack_matrix(data: Array, kind: str, outputs: int, inputs: int) -> Array:
@@ -122,15 +138,9 @@ def _panels(data: Array, outputs: int) -> Array:
     return data.reshape(-(-outputs // PANEL), -1)
 
 
-def _joined(*parts: Array) -> Array:
-    """Panels (P, bytes) side by side, padded to 64 bytes each, in memory aligned to 64 bytes."""
-    P, size = len(parts[0]), sum(part.shape[1] for part in parts)
+def _memory(panels: int, size: int) -> Array:
+    """Zeros for panels of `size` bytes, each padded to 64, in memory aligned to 64 bytes."""
     stride = -(-size // 64) * 64
-    memory = np.zeros(P * stride + 63, np.uint8)
+    memory = np.zeros(panels * stride + 63, np.uint8)
     start = -memory.ctypes.data % 64
-    data = memory[start : start + P * stride].reshape(P, stride)
-    at = 0
-    for part in parts:
-        data[:, at : at + part.shape[1]] = part
-        at += part.shape[1]
-    return data.reshape(-1)
+    return memory[start : start + panels * stride].reshape(panels, stride)
