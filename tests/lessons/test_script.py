@@ -79,3 +79,15 @@ def test_the_lessons_are_numbered_and_found():
     assert find(lessons[-1].number) == lessons[-1]
     with pytest.raises(ConfigError, match="no lesson 99; weft lessons; choose one of "):
         find(99)
+
+
+@pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.path.stem)
+def test_jupytext_finds_the_same_cells(lesson):
+    jupytext = pytest.importorskip("jupytext", reason="Jupytext, the oracle, is not installed")
+    docstring, *cells = jupytext.read(lesson.path).cells
+    assert docstring.source.startswith(f'"""{lesson.title}')
+    found = [
+        (cell.cell_type == "markdown", cell.source, tuple(cell.metadata.get("tags", ())))
+        for cell in cells
+    ]
+    assert found == [(cell.is_text, cell.source, cell.tags) for cell in lesson.cells]
