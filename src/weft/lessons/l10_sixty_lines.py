@@ -225,7 +225,7 @@ print("the same rule counts our small model:", size(shapes(500, 128, 64, 4, 2)) 
 # list `past`, to which `attention` appends. The rest stays as it is.
 
 # %%
-import time
+import time  # thread_time is what the processor spends on us, not on other programs
 
 H, D = 4, 16
 
@@ -234,20 +234,20 @@ def generate_with_cache(tokens, p, count):
     cache = [[np.zeros((H, 0, D), np.float32)] * 2 for _ in p["blocks"]]
     tokens, new, times = list(tokens), list(tokens), []
     for _ in range(count):
-        start = time.perf_counter()
+        start = time.thread_time()
         logits = gpt2(new, p, H, cache)  # the new words only
         new = [int(logits[-1].argmax())]
         tokens += new
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return tokens[-count:], times
 
 
 def generate_without(tokens, p, count):
     tokens, times = list(tokens), []
     for _ in range(count):
-        start = time.perf_counter()
+        start = time.thread_time()
         tokens.append(int(gpt2(tokens, p, H)[-1].argmax()))
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return tokens[-count:], times
 
 
@@ -260,18 +260,25 @@ print(f"passes of a word: {sum(range(1, 128)):,} without the cache, 127 with it"
 print(f"time: {sum(slow_times):.2f} s without the cache, {sum(fast_times):.2f} s with it")
 
 
-def time_per_token(axes):
-    for times, label in ((slow_times, "without the cache"), (fast_times, "with it")):
-        windows = np.lib.stride_tricks.sliding_window_view(times, 9)  # other programs run too
-        axes.plot(1000 * np.median(windows, axis=-1), label=label)
-    axes.set(xlabel="tokens so far", ylabel="milliseconds for the next one (median of nine)")
-    axes.set_ylim(0, None)
-    axes.legend()
+def work(new, so_far):  # multiplications: matrices for new words, and new queries with all keys
+    L, C, V = 2, H * D, 500
+    return new * (12 * L * C * C + V * C) + 2 * L * C * new * so_far
+
+
+def cost_of_a_token(axes):
+    n = np.arange(1, 128)
+    for times, new, label in ((slow_times, n, "without the cache"), (fast_times, 1, "with it")):
+        axes[0].plot(n, work(new, n) / 1e6, label=label)
+        windows = np.lib.stride_tricks.sliding_window_view(times, 9)
+        axes[1].plot(n[4:-4], 1000 * np.median(windows, axis=-1))
+    axes[0].set(xlabel="tokens so far", ylabel="million multiplications for the next one")
+    axes[1].set(xlabel="tokens so far", ylabel="milliseconds for it (median of nine)")
+    axes[0].legend()
 
 
 from weft.lessons import check, draw
 
-draw(time_per_token)
+draw(cost_of_a_token, columns=2, size=(9.6, 3.8))
 
 # %% [markdown]
 # Without the cache a token costs more the longer the text is; with it, nearly the same always.

@@ -149,6 +149,8 @@ def scaling_law(axes):
     axes.scatter(*measured[:, 1:].T, color="black", zorder=3, label="five models")
     axes.scatter(flops6, loss6, color="tab:red", marker="D", zorder=3, label="the sixth")
     axes.set(xscale="log", yscale="log", xlabel="operations", ylabel="validation loss")
+    axes.yaxis.set_major_formatter("{x:.1f}")
+    axes.yaxis.set_minor_formatter("{x:.1f}")
     axes.legend()
 
 
