@@ -268,15 +268,18 @@ def restructured(lines: Iterable[str]) -> list[str]:
     return [*result, ""]
 
 
+ARRAY = re.compile(
+    r"(?:~?numpy\.)?ndarray\[tuple\[(?:~?typing\.)?Any, \.\.\.\], "
+    r"(?:~?(?:numpy|np)\.)?dtype\[(?:~?[a-z_]+\.)*(\w+)\]\]"
+)
+
+
 def shortened(signature: str | None) -> str | None:
     """Without what every array's type says: `ndarray[tuple[Any, ...], dtype[Any]]`."""
     if signature is None:
         return None
-    return re.sub(r"ndarray\[tuple\[Any, \.\.\.\], (?:np\.)?dtype\[(\w+)\]\]", _array, signature)
-
-
-def _array(match: re.Match[str]) -> str:
-    return "ndarray" if match[1] == "Any" else f"ndarray[{match[1]}]"
+    signature = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", signature)
+    return ARRAY.sub(lambda m: "ndarray" if m[1] == "Any" else f"ndarray[{m[1]}]", signature)
 
 
 def escaped(text: str) -> str:

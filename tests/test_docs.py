@@ -5,13 +5,13 @@ import importlib.util
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import weft
 from weft.cli.main import main
 from weft.lessons.script import all_lessons
 
@@ -162,6 +162,9 @@ def test_docstrings_become_restructured_text(pages, docstring, expected):
 def test_signatures_are_shortened(pages):
     long = "(x: ndarray[tuple[Any, ...], dtype[Any]], y: ndarray[tuple[Any, ...], dtype[float64]])"
     assert pages.shortened(long) == "(x: ndarray, y: ndarray[float64])"
+    full = "(x: ~numpy.ndarray[tuple[~typing.Any, ...], ~numpy.dtype[~typing.Any]] | None)"
+    assert pages.shortened(full) == "(x: ndarray | None)"
+    assert pages.shortened("(dtype=<class 'numpy.float32'>)") == "(dtype=float32)"
     assert pages.shortened(None) is None
 
 
@@ -201,14 +204,9 @@ def test_sphinx_builds_the_site_without_a_warning(tmp_path):
     for package in ("sphinx", "myst_parser", "furo"):
         pytest.importorskip(package, reason="make docs installs Sphinx")
     source = tmp_path / "docs"
-    source.mkdir()
-    for path in DOCS.iterdir():
-        if path.name not in ("generated", "__pycache__"):
-            (source / path.name).symlink_to(path)
-    (tmp_path / "CONTRIBUTING.md").symlink_to(ROOT / "CONTRIBUTING.md")
+    shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("generated", "__pycache__"))
+    shutil.copy(ROOT / "CONTRIBUTING.md", tmp_path)
     (tmp_path / "src").symlink_to(ROOT / "src")
-    (source / "conf.py").unlink()
-    (source / "conf.py").write_text((DOCS / "conf.py").read_text(encoding="utf-8"))
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", source, "out"],
         cwd=tmp_path, capture_output=True, text=True,
@@ -219,4 +217,3 @@ def test_sphinx_builds_the_site_without_a_warning(tmp_path):
     assert "weft.Tensor.backward" in tensors
     assert "(in_features: int" in (tmp_path / "out/generated/api/weft.nn.html").read_text()
     assert f"lessons/{all_lessons()[0].path.stem}.html" in (tmp_path / "out/index.html").read_text()
-    assert weft.__version__
