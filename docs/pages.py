@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,8 @@ MODULES = [
     "weft.training", "weft.inference", "weft.sampling", "weft.checkpoint", "weft.formats",
     "weft.random", "weft.schedule", "weft.errors",
 ]  # fmt: skip
+
+DATA = Path(__file__).parents[2] / "shared" / "data"  # tiny Shakespeare, where the tests look too
 
 
 def write_all(folder: Path, run_lessons: bool) -> None:
@@ -96,7 +99,11 @@ def run_lesson(number: int) -> dict[str, Any]:
         path = Path(folder) / "lesson.ipynb"
         words = ["lessons", str(number), str(path), "--notebook", "--outputs"]
         done = subprocess.run(
-            [sys.executable, "-m", "weft", *words], capture_output=True, text=True, cwd=folder
+            [sys.executable, "-m", "weft", *words],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={"WEFT_DATA": str(DATA), **os.environ} if DATA.is_dir() else None,
         )
         if done.returncode:
             raise RuntimeError(f"lesson {number} failed:\n{done.stderr}")
@@ -120,20 +127,15 @@ def lesson_page(notebook: dict[str, Any], pictures: Path) -> str:
                 count += 1
                 pictures.mkdir(exist_ok=True)
                 (pictures / f"{count}.png").write_bytes(base64.b64decode(png))
-                width = f"{png_width(base64.b64decode(png)) * 96 // 120}px"  # drawn at 120 dpi
+                width = output["metadata"]["image/png"]["width"]
                 image = f"{pictures.name}/{count}.png"
-                blocks.append(f"```{{image}} {image}\n:class: picture\n:width: {width}\n```")
+                blocks.append(f"```{{image}} {image}\n:class: picture\n:width: {width}px\n```")
             elif svg := output["data"].get("image/svg+xml"):
                 count += 1
                 pictures.mkdir(exist_ok=True)
                 (pictures / f"{count}.svg").write_text("".join(svg), encoding="utf-8")
                 blocks.append(f"```{{image}} {pictures.name}/{count}.svg\n:class: picture\n```")
     return "\n\n".join(blocks) + "\n"
-
-
-def png_width(data: bytes) -> int:
-    """From the header: the width is the first number of the first chunk, IHDR."""
-    return int.from_bytes(data[16:20], "big")
 
 
 def fenced(kind: str, text: str) -> str:

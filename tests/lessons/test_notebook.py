@@ -44,3 +44,6 @@ def test_outputs_and_pictures(tmp_path):
     outputs = [cell.get("outputs", []) for cell in book.cells]
     assert outputs[1] == [{"output_type": "stream", "name": "stdout", "text": ["2\n"]}]
     assert list(outputs[-1][0]["data"]) == ["image/png"] and outputs[2] == []
+    assert outputs[-1][0]["metadata"] == {"image/png": {"width": 614}}  # 6.4 inches of 96 px
+    counts = [cell.execution_count for cell in book.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))

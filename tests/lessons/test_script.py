@@ -48,6 +48,11 @@ def test_cells(lesson):
     assert last.is_text and last.is_answer and read_lesson.answer() == "y = 3\n"
 
 
+def test_what_is_said_to_the_formatter_is_not_shown(lesson):
+    lesson.write_text(TEXT.replace("print(x)", "print(x)  # fmt: skip"))
+    assert read(lesson).cells[1].source == "x = 2\nprint(x)"
+
+
 def test_it_runs_cell_by_cell_as_a_program_does(lesson, capsys):
     names = {}
     assert [printed for _, printed in run(read(lesson), names)] == ["", "2\n", "", ""]

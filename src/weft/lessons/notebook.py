@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from weft.lessons.pictures import taking
+from weft.lessons.pictures import DPI, taking
 from weft.lessons.script import Cell, Lesson, namespace, run
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -21,6 +21,9 @@ def notebook(lesson: Lesson, outputs: bool = False) -> dict[str, Any]:
     """
     ran = _outputs(lesson) if outputs else [[] for _ in lesson.cells]
     cells = [_cell(i, c, out) for i, (c, out) in enumerate(zip(lesson.cells, ran, strict=True))]
+    if outputs:
+        for number, cell in enumerate((c for c in cells if c["cell_type"] == "code"), 1):
+            cell["execution_count"] = number
     language = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
     metadata = {"kernelspec": KERNEL, "language_info": language, "title": lesson.title}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -51,7 +54,9 @@ def _outputs(lesson: Lesson) -> list[list[dict[str, Any]]]:
 
 def _image(data: bytes) -> dict[str, Any]:
     png = base64.b64encode(data).decode()
-    return {"output_type": "display_data", "metadata": {}, "data": {"image/png": png}}
+    width = int.from_bytes(data[16:20], "big") * 96 // DPI  # the header's first number, in px
+    metadata = {"image/png": {"width": width}}
+    return {"output_type": "display_data", "metadata": metadata, "data": {"image/png": png}}
 
 
 def _lines(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+DPI = 120  # dots of a picture in an inch, which a browser shows as 96 px
 FOLDER = "weft-pictures"  # in the current folder; $WEFT_PICTURES names another
 MISSING = "No pictures here: matplotlib is missing. Install it with: pip install matplotlib"
 _taken: ContextVar[list[bytes] | None] = ContextVar("taken", default=None)
@@ -35,7 +36,7 @@ def draw(
     except ImportError:
         _note_once(MISSING)
         return
-    figure = Figure(figsize=size, layout="constrained", dpi=120)
+    figure = Figure(figsize=size, layout="constrained", dpi=DPI)
     function(figure.subplots(rows, columns))
     data = io.BytesIO()
     figure.savefig(data, format="png", metadata={"Software": None})  # the same bytes each time

@@ -105,6 +105,8 @@ def _cell(path: Path, lines: list[str], start: int, stop: int) -> Cell:
             if line and line != "#" and not line.startswith("# "):
                 raise ValueError(f"{path}:{number}: {line!r} in a cell of text")
         body = [line[2:] for line in body]
+    else:
+        body = [line.removesuffix("  # fmt: skip") for line in body]  # for ruff, not for readers
     tags = tuple(re.findall(r'"([^"]*)"', marker["tags"] or ""))
     return Cell(is_text, "\n".join(body).strip("\n"), tags, start + 2)
 
