@@ -1,4 +1,4 @@
-"""The engine, opened up: twelve lessons that run, and the constructions that they are about.
+"""The engine, opened up: lessons that run, and the constructions that they are about.
 
 A lesson is a script `lNN_name.py` in the percent format (`# %%` begins a cell): it runs as it is,
 and opens as a notebook in VS Code and Jupyter. `script` reads it, `terminal` runs it on a screen,
