@@ -8,7 +8,7 @@ from weft.config import read_toml
 from weft.errors import CheckpointError, ConfigError, DataError, NonFiniteError, WeftError
 from weft.kernels import active
 from weft.runlog import read_metrics
-from weft.training import Progress, loop
+from weft.training import Progress, loop, session
 from weft.training.optimization import Optimization
 
 
@@ -231,9 +231,9 @@ def test_a_validation_loss_that_is_not_finite_stops_the_run(quick, tmp_path, mon
         result = real(model, tokens, **options)
         return dataclasses.replace(result, loss=float("inf")) if len(calls) == 2 else result
 
-    real, calls = loop.evaluate, []
+    real, calls = session.evaluate, []
     monkeypatch.setattr(
-        loop, "evaluate", lambda *args, **kw: (calls.append(1), infinite(*args, **kw))[1]
+        session, "evaluate", lambda *args, **kw: (calls.append(1), infinite(*args, **kw))[1]
     )
     with pytest.raises(NonFiniteError, match="validation loss is inf after step 10"):
         quick("run")
