@@ -40,7 +40,7 @@ def four_points(axes):
         axes.scatter(x1, x2, s=220, c="black" if y else "white", edgecolors="black", zorder=3)
     axes.plot([-0.4, 1.4], [0.9, -0.1], linestyle="--", color="tab:red")
     axes.set(xlabel="x1", ylabel="x2", xlim=(-0.5, 1.5), ylim=(-0.5, 1.5), aspect="equal")
-    axes.set_title("Black is 1. Every line fails")
+    axes.set(title="Black is 1. Every line fails", xticks=[0, 1], yticks=[0, 1])
 
 
 draw(four_points, size=(4.4, 4.2))
