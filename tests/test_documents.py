@@ -52,6 +52,7 @@ def test_commands_run(document, tmp_path):
     corpus = ROOT.parent / "shared" / "data"
     environment = os.environ | {"WEFT_DATA": os.environ.get("WEFT_DATA", str(corpus))}
     (tmp_path / "book.txt").write_text("The cat sat on the mat, and the dog sat too.\n" * 400)
+    (tmp_path / "tales.jsonl").write_text('{"tale": "The hen saw a fox, and ran."}\n' * 400)
     for command in commands(document):
         words = shlex.split(command)
         if words[0] == "make":

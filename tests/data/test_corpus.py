@@ -167,7 +167,7 @@ def test_path_and_builtin_of_one_name_are_ambiguous(tmp_path: Path, monkeypatch)
 
 def test_folders_without_text(tmp_path: Path) -> None:
     refused(tmp_path, "no text files", "it is empty")
-    put(tmp_path / "a.gz", b"\x1f\x8b\x08")
+    put(tmp_path / "a.xz", b"\xfd7zXZ\0")
     refused(tmp_path, "1 binary")
 
 

@@ -31,7 +31,11 @@ class Eval:
     model: Annotated[str, *positional("MODEL")]
     """Run folder, checkpoint folder, Hugging Face folder, GGUF file, or a pulled model."""
     text: Annotated[str, *positional("TEXT")]
-    """Text file, folder, - (stdin), token shard, task, or stories, pydocs, shakespeare, dates."""
+    """Text, .gz, .zip, folder, -, token shard, task, or stories, pydocs, shakespeare, dates."""
+    field: Annotated[str | None, off("TEXT")] = None
+    """TEXT is JSON lines: the field with the text of each; then .jsonl is no task."""
+    column: Annotated[str | None, off("TEXT")] = None
+    """TEXT is CSV or TSV: the column with the text of each row."""
     stride: Annotated[int | None, off("INT")] = None
     """Tokens from one window to the next; from 1. By default the context: no overlap."""
     shots: Annotated[int | None, off("INT")] = None
@@ -55,7 +59,7 @@ def run(options: Eval) -> None:
     from weft.inference import load
     from weft.inference.tasks import is_task
 
-    ask = is_task(options.text)
+    ask = is_task(options.text) and options.field is None
     _refuse_others(options, ("stride",) if ask else ("shots", "examples", "seed", "max_tokens"))
     use_threads(options.threads)
     loaded = load(options.model, checkpoint=options.checkpoint, precision=options.precision)
@@ -111,7 +115,8 @@ def _pairs(loaded: LoadedModel, options: Eval) -> dict[str, Any]:
 
     if options.stride is not None:
         raise ConfigError(f"--stride is for a running text; {options.text}; leave it out")
-    score = evaluate_pairs(loaded, open_corpus(options.text).chunks(), options.text, _counted())
+    corpus = open_corpus(options.text, field=options.field, column=options.column)
+    score = evaluate_pairs(loaded, corpus.chunks(), options.text, _counted())
     return {
         "loss": score.loss,
         "perplexity": score.perplexity,
@@ -176,7 +181,7 @@ def _score(loaded: LoadedModel, options: Eval) -> Score:
     from weft.inference import evaluate_arrays, evaluate_text
 
     if not is_shard(options.text):
-        corpus = open_corpus(options.text)
+        corpus = open_corpus(options.text, field=options.field, column=options.column)
         chunks = corpus.chunks(progress=_progress(corpus.size))
         return evaluate_text(loaded, chunks, options.stride)
     shard = TokenShard.open(options.text)

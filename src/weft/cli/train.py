@@ -27,7 +27,7 @@ class _Train:
     """
 
     data: Annotated[str, *positional("[DATA]")] = ""
-    """Text file, folder, - (stdin), token shards, or stories, pydocs, shakespeare, dates."""
+    """Text, .gz, .zip, folder, -, token shards, or stories, pydocs, shakespeare, dates."""
     out: Annotated[str, off("FOLDER")] = ""
     """Run folder; by default runs/NAME-1 for the text NAME.txt, or the next number free."""
     resume: Annotated[bool, *flag()] = False

@@ -26,7 +26,7 @@ class TrainConfig:
     """One training run: data, length, optimisation, evaluation. Paths are kept as given."""
 
     data: str
-    """Text file, folder, `-`, token shard or a corpus: stories, pydocs, shakespeare, dates."""
+    """Text, gzip, zip, table, folder, `-`, token shard, or stories, pydocs, shakespeare, dates."""
     out: str
     """Run folder; made if it is not there."""
     steps: int | None = None
@@ -80,6 +80,10 @@ class TrainConfig:
     """char, bpe, gpt2, or the path of a tokenizer."""
     vocab_size: int | None = None
     """Vocabulary to train a bpe tokenizer to."""
+    field: str | None = None
+    """DATA is JSON lines: the field with the text of each."""
+    column: str | None = None
+    """DATA is CSV or TSV: the column with the text of each row."""
     val_fraction: float = 0.1
     """Last part of the text that is kept for validation, in (0, 1)."""
 

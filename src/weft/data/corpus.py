@@ -1,8 +1,9 @@
 """A corpus: the text that DATA names, as one long string that is never in memory as a whole.
 
-DATA is a UTF-8 text file, a folder of them, `-` (standard input) or a built-in corpus. Text is
-taken as it is: line ends, NUL bytes and everything else are kept, only a UTF-8 byte order mark is
-left out. Token shards are DATA too, but not text: see `prepare.py`.
+DATA is a UTF-8 text file, an archive or a table of texts (`contents.py`), a folder of those, `-`
+(standard input) or a built-in corpus. Text is taken as it is: line ends, NUL bytes and everything
+else are kept, only a UTF-8 byte order mark is left out. Token shards are DATA too, but not text:
+see `prepare.py`.
 """
 
 from __future__ import annotations
@@ -14,26 +15,23 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from weft.data import builtin
-from weft.data.documents import PIECE, Document, Spool, printable
-from weft.data.folder import text_files
-from weft.data.sniff import binary_format, looks_binary, wide_encoding
+from weft.data.contents import Contents, check_text, contents, folder_contents
+from weft.data.documents import PIECE, SEPARATOR, Spool, Text, printable
+from weft.data.rows import Rows
 from weft.errors import DataError
-
-SEPARATOR = "\n\n"  # between two documents of a folder
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Documents joined by a blank line; `size` counts the bytes of the joined text.
 
-    `skipped` counts, by reason, the files of a folder that are not part of it.
+    `skipped` counts, by reason, the files of a folder or a zip that are not part of it.
     """
 
     name: str
-    documents: tuple[Document, ...]
+    documents: tuple[Text, ...]
     skipped: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -79,7 +77,7 @@ class Corpus:
             if low < high:
                 yield from document.chunks(low, high)
 
-    def _placed(self) -> Iterator[tuple[int, Document]]:
+    def _placed(self) -> Iterator[tuple[int, Text]]:
         """Each document with the byte of the corpus at which it begins."""
         first = 0
         for document in self.documents:
@@ -87,15 +85,18 @@ class Corpus:
             first += document.size + len(SEPARATOR)
 
 
-def open_corpus(data: str | Path) -> Corpus:
+def open_corpus(data: str | Path, *, field: str | None = None, column: str | None = None) -> Corpus:
     """The corpus that DATA names, after a look at the beginning of each file.
 
-    A name that is both a built-in corpus and a path here is refused as ambiguous: `./stories` is
-    the path, `builtin:stories` the corpus. Raises DataError, one line, for all that is no text.
+    With `field`, DATA is JSON lines and the texts are in that field; with `column`, it is CSV or
+    TSV with that column. A name that is both a built-in corpus and a path here is refused as
+    ambiguous: `./stories` is the path, `builtin:stories` the corpus. Raises DataError or
+    MalformedFileError, one line, for all that is no text.
     """
-    text = str(data)
+    text, rows = str(data), Rows(field, column)
     if text == "-":
-        return _checked(Corpus("standard input", (_spooled(sys.stdin.buffer),)))
+        spool = Spool(iter(lambda: sys.stdin.buffer.read(PIECE), b""), "standard input")
+        return _corpus("standard input", contents(spool, "standard input", rows))
     name = text.removeprefix("builtin:")
     if text.startswith("builtin:") or (text in builtin.NAMES and isinstance(data, str)):
         return _open_builtin(text, name)
@@ -103,9 +104,16 @@ def open_corpus(data: str | Path) -> Corpus:
     if not text:
         raise DataError("no DATA given; empty name; name a text file, a folder, - or `stories`")
     if stat.S_ISDIR(_status(path).st_mode):
-        return _open_folder(path)
-    document = Document.at(_regular(path), printable(path))
-    return _checked(Corpus(path.stem, (document,)))
+        return _corpus(path.resolve().name, folder_contents(path, rows))
+    return _corpus(_stem(path), contents(_regular(path), printable(path), rows))
+
+
+def _stem(path: Path) -> str:
+    return Path(path.stem).stem if path.suffix == ".gz" else path.stem
+
+
+def _corpus(name: str, found: Contents) -> Corpus:
+    return _checked(Corpus(name, tuple(found.texts), dict(found.skipped)))
 
 
 def _open_builtin(data: str, name: str) -> Corpus:
@@ -119,23 +127,6 @@ def _open_builtin(data: str, name: str) -> Corpus:
             f"write ./{name} for the path or builtin:{name} for the corpus"
         )
     return Corpus(name, (builtin.document(name),))
-
-
-def _open_folder(path: Path) -> Corpus:
-    files, skipped = text_files(path)
-    documents = tuple(Document.at(file, printable(file)) for file in files)
-    if not documents:
-        seen = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
-        raise DataError(
-            f"no text files in this folder ({seen or 'it is empty'}); {printable(path)}; "
-            "put UTF-8 text files into it or name a file"
-        )
-    return _checked(Corpus(path.resolve().name, documents, skipped))
-
-
-def _spooled(stream: BinaryIO) -> Document:
-    spool = Spool(iter(lambda: stream.read(PIECE), b""), "standard input")
-    return Document.at(spool, "standard input")
 
 
 def _status(path: Path) -> os.stat_result:
@@ -178,7 +169,7 @@ def _regular(path: Path) -> Path:
 def _checked(corpus: Corpus) -> Corpus:
     """The same corpus, if it can be text at all and has two characters, one of them visible."""
     for document in corpus.documents:
-        _check_text(document)
+        check_text(document.head(), document.name)
     count, visible = 0, False
     for chunk in corpus.chunks():
         count, visible = count + len(chunk), visible or not chunk.isspace()
@@ -188,19 +179,6 @@ def _checked(corpus: Corpus) -> Corpus:
     raise DataError(
         f"the text is {what}; {_place(corpus)}; give a text of some thousand characters or more"
     )
-
-
-def _check_text(document: Document) -> None:
-    head = document.head()
-    wide = wide_encoding(head)
-    if wide is not None:
-        raise DataError(
-            f"{wide} text, not UTF-8; {document.name}; "
-            f"convert it: iconv -f {wide} -t UTF-8 OLD > NEW"
-        )
-    binary = binary_format(head) or ("binary data" if looks_binary(head) else None)
-    if binary is not None:
-        raise DataError(f"{binary}, not text; {document.name}; give plain UTF-8 text")
 
 
 def _place(corpus: Corpus) -> str:

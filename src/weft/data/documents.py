@@ -14,16 +14,30 @@ import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from weft.data.sniff import HEAD
 from weft.errors import DataError
 
 PIECE = 1 << 18  # bytes read at once; a piece of text has at most as many characters
+SEPARATOR = "\n\n"  # between two documents of a corpus
 
 
 def printable(name: object) -> str:
     """A file name as it may stand in a one-line message."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+
+
+class Text(Protocol):
+    """What a corpus needs of a document, wherever it comes from; `Document` says what is what."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    def head(self) -> bytes: ...
+    def boundary(self, position: int) -> int: ...
+    def chunks(self, start: int, stop: int) -> Iterator[tuple[str, int]]: ...
 
 
 class Spool:
@@ -94,7 +108,8 @@ class Document:
                 piece = self._read(descriptor, position, min(PIECE, stop - position))
                 position += len(piece)
                 held = rest + piece
-                text, used = self._decode(held, position - len(held), final=position == stop)
+                at = self.first + position - len(held)
+                text, used = decoded(held, at, position == stop, self.name)
                 rest = held[used:]
                 yield text, len(piece)
             self._check_unchanged(descriptor)
@@ -105,16 +120,6 @@ class Document:
             raise self._changed()
         return piece
 
-    def _decode(self, held: bytes, position: int, final: bool) -> tuple[str, int]:
-        try:
-            return codecs.utf_8_decode(held, "strict", final)
-        except UnicodeDecodeError as error:
-            at = self.first + position + error.start
-            raise DataError(
-                f"not UTF-8: byte 0x{held[error.start]:02x} at offset {at}; {self.name}; convert "
-                "it, for example: iconv -f LATIN1 -t UTF-8 OLD > NEW"
-            ) from None
-
     def _check_unchanged(self, descriptor: int) -> None:
         status = os.fstat(descriptor)
         if (status.st_size, status.st_mtime_ns) != (self.first + self.size, self.modified):
@@ -122,6 +127,18 @@ class Document:
 
     def _changed(self) -> DataError:
         return DataError(f"the text changed while it was read; {self.name}; start again")
+
+
+def decoded(held: bytes, position: int, final: bool, name: str) -> tuple[str, int]:
+    """The text in `held`, from byte `position` of a document, and how many bytes were whole."""
+    try:
+        return codecs.utf_8_decode(held, "strict", final)
+    except UnicodeDecodeError as error:
+        at = position + error.start
+        raise DataError(
+            f"not UTF-8: byte 0x{held[error.start]:02x} at offset {at}; {name}; "
+            "convert it, for example: iconv -f LATIN1 -t UTF-8 OLD > NEW"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """Which files of a folder are its texts: a rule that says what it leaves out, and counts it.
 
 Taken: every file, whatever its suffix, in the order of its path, subfolders included. Left out and
-counted: hidden names (and all in hidden folders), empty files, binary files, linked folders (so
-there are no loops), broken links, and what is no file. Text in another encoding is an error, not
-left out: see `corpus.py`.
+counted: hidden names (and all in hidden folders), what is made by programs (`GENERATED`), empty
+files, binary files, linked folders (so there are no loops), broken links, and what is no file.
+Archives are taken if their names say so too. Text in another encoding is an error, not left out:
+see `contents.py`, which also has the same rule for a zip.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from collections import Counter
 from pathlib import Path
 
 from weft.data.documents import Document, printable
-from weft.data.sniff import binary_format, looks_binary, wide_encoding
+from weft.data.sniff import GZIP, ZIP, binary_format, looks_binary, wide_encoding
 from weft.errors import DataError
+
+GENERATED = ("node_modules", "__pycache__", "__MACOSX")
+ARCHIVES = ((".gz", GZIP), (".zip", ZIP), (".epub", ZIP))
 
 
 def text_files(folder: Path) -> tuple[list[Path], dict[str, int]]:
@@ -44,15 +48,14 @@ def _refuse(error: OSError) -> None:
 
 
 def _folder_reason(path: Path) -> str | None:
-    if path.name.startswith("."):
-        return "hidden"
-    return "linked folder" if path.is_symlink() else None
+    return name_reason(path.name) or ("linked folder" if path.is_symlink() else None)
 
 
 def _file_reason(path: Path) -> str | None:
     """Why a file is left out, or None if it is a text."""
-    if path.name.startswith("."):
-        return "hidden"
+    reason = name_reason(path.name)
+    if reason is not None:
+        return reason
     try:
         status = path.stat()
     except OSError:
@@ -63,6 +66,18 @@ def _file_reason(path: Path) -> str | None:
     if document.size == 0:
         return "empty"
     head = document.head()
-    if wide_encoding(head) is None and (binary_format(head) or looks_binary(head)):
-        return "binary"
-    return None
+    is_archive = any(path.name.lower().endswith(e) and head.startswith(m) for e, m in ARCHIVES)
+    return "binary" if is_binary(head) and not is_archive else None
+
+
+def name_reason(name: str) -> str | None:
+    """Why a file or folder of this name is left out, or None."""
+    if name.startswith("."):
+        return "hidden"
+    generated = name in GENERATED or name.endswith((".min.js", ".min.css"))
+    return "generated" if generated else None
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether what begins like this is left out. Text in a wide encoding is not."""
+    return wide_encoding(head) is None and bool(binary_format(head) or looks_binary(head))

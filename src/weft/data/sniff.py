@@ -17,9 +17,12 @@ BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with UTF-16'
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
 MAGICS = (
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"PK\x03\x04", "a zip archive (or a document made of one, such as .docx, .epub, .npz)"),
+    (GZIP, "a gzip archive"),
+    (ZIP, "a zip archive (or a document made of one, such as .docx, .epub, .npz)"),
+    (b"PK\x05\x06", "an empty zip archive"),
     (b"%PDF-", "a PDF document"),
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),

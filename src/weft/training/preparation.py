@@ -38,7 +38,13 @@ class Source:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         self.is_shards = is_dataset(config.data)
-        self.corpus: Corpus | None = None if self.is_shards else open_corpus(config.data)
+        self.corpus: Corpus | None = None
+        if not self.is_shards:
+            self.corpus = open_corpus(config.data, field=config.field, column=config.column)
+        elif config.field is not None or config.column is not None:
+            raise ConfigError(
+                f"a field or a column of token shards; {config.data}; leave --field or --column out"
+            )
 
     def tokenizer(self) -> Any:
         """The tokenizer that the configuration asks for; trained on the text where it says so."""
