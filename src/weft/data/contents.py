@@ -2,6 +2,7 @@
 
     file       itself; if it is a gzip, what is in it
     zip        its members by name, as if they were files of a folder
+    EPUB       its pages in reading order
     JSON lines the rows' field that was named, CSV and TSV the column
     folder     its files by path, each as above
 
@@ -13,9 +14,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from weft.data.documents import Document, Spool, Text, printable
+from weft.data.epub import is_epub, page_text, pages
 from weft.data.folder import is_binary, name_reason, text_files
 from weft.data.packed import Member, Raw, gunzip, members
 from weft.data.rows import Rows
@@ -77,6 +80,8 @@ def _in_zip(raw: Raw, rows: Rows) -> Contents:
     listed = members(raw)
     if any(member.path == OFFICE for member in listed):
         raise DataError(f"an Office document, not text; {raw.name}; save it as plain UTF-8 text")
+    if is_epub(listed):
+        return _in_book(raw, listed, rows)
     found = Contents()
     for member in listed:
         reason = _member_reason(member, rows)
@@ -85,6 +90,13 @@ def _in_zip(raw: Raw, rows: Rows) -> Contents:
         else:
             found.skipped[reason] += 1
     return _some(found, raw.name, "this zip archive")
+
+
+def _in_book(raw: Raw, listed: list[Member], rows: Rows) -> Contents:
+    if rows:
+        raise DataError(f"a book, not {rows.kind}; {raw.name}; leave --field or --column out")
+    texts = [Unpacked.of(page.name, partial(page_text, page)) for page in pages(listed)]
+    return _some(Contents([*texts]), raw.name, "this book")
 
 
 def _member_reason(member: Member, rows: Rows) -> str | None:
