@@ -33,13 +33,16 @@ def commands(document: str) -> list[str]:
 
 def shortened(command: str) -> list[str]:
     """The command as this interpreter runs it, training cut to four steps of a narrow model."""
+    if command.startswith("weft ladder"):
+        ladder = [sys.executable, "-m", "weft", "ladder", "book.txt", "--models", "ngram,mlp"]
+        return [*ladder, "--minutes", "0.05"]
     command = re.sub(r"--(minutes|steps) [\d.]+", "--steps 4", command)
     for option, small in (("warmup-steps", 1), ("n-embd", 48), ("block-size", 32)):
         command = re.sub(rf"--{option} \d+", f"--{option} {small}", command)
     words = shlex.split(command)
     if words[0] == "weft":
         words[:1] = [sys.executable, "-m", "weft"]
-        if words[3] == "train":
+        if words[3] == "train" and "ngram" not in words:
             words += ["--eval-batches", "2"]
     elif words[0] == "python":
         words[0] = sys.executable
@@ -83,7 +86,8 @@ def test_links_and_the_tree_name_what_is_there():
     for document in DOCUMENTS:
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-            assert ((ROOT / document).parent / target).exists(), f"{document}: {target}"
+            made = target.startswith("generated/")  # by `make docs`
+            assert made or ((ROOT / document).parent / target).exists(), f"{document}: {target}"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in re.findall(r"^([\w./-]+/)  ", readme, re.M):
         assert (ROOT / path).is_dir(), path
