@@ -55,9 +55,10 @@ def test_table_reasons_picture_and_runs(weft, folder):
 def test_the_text_of_a_table():
     row = {"parameters": 1234, "seconds": 3.2, "tokens_per_second": 5000.4, "sample": "\na b\n"}
     rows = [
-        {**row, "model": "ngram", "bits_per_byte": 2.0, "why_not_below": None},
-        {**row, "model": "mlp", "bits_per_byte": 2.5, "why_not_below": "is too small"},
+        {**row, "model": "ngram", "bits_per_byte": 2.0, "best_before": None},
+        {**row, "model": "mlp", "bits_per_byte": 2.5, "best_before": "ngram"},
     ]
+    rows[0]["why_not_below"], rows[1]["why_not_below"] = None, "is too small"
     shown = ladder.text(rows)
     assert "ngram       1,234          2.000        3              5,000" in shown
     assert "mlp is not below ngram: is too small." in shown
@@ -65,13 +66,19 @@ def test_the_text_of_a_table():
 
 
 def test_reasons_follow_from_the_numbers():
-    above = {"bits_per_byte": 2.0}
+    others = [{"model": "ngram", "bits_per_byte": 2.0}, {"model": "bow", "bits_per_byte": 4.0}]
     row = {"model": "lstm", "bits_per_byte": 2.5, "tokens": 500, "training_tokens": 100}
-    why = ladder._why_not_below
-    assert why({**row, "bits_per_byte": 1.9, "loss": 1, "train_loss": 1}, above) is None
-    assert "over-fits: 1.00" in why({**row, "loss": 1.7, "train_loss": 1.0}, above)
-    assert "after 5.0 passes" in why({**row, "loss": 1.7, "train_loss": 1.65}, above)
-    assert "order" in why({**row, "model": "bow", "loss": 1.7, "train_loss": 1.65}, above)
+
+    def why(**values):
+        best, reason = ladder._why_not_below({**row, "loss": 1.7, **values}, others)
+        assert best == "ngram"
+        return reason
+
+    assert why(bits_per_byte=1.9, train_loss=1) is None
+    assert "over-fits: 1.00" in why(train_loss=1.0)
+    assert "after 5.0 passes" in why(train_loss=1.65)
+    assert "order" in why(model="bow", train_loss=1.65)
+    assert ladder._why_not_below(row, []) == (None, None)
 
 
 @pytest.mark.parametrize(

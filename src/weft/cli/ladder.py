@@ -1,8 +1,9 @@
 """`weft ladder TEXT`: every family on one text with one tokenizer, compared in one table.
 
 From counting to attention, the rungs in the order in which they were invented. What counts is bits
-per byte on the last part of the text, which none has trained on. Sizes and parts of the time are
-for a text of a megabyte and ten minutes. Not here: the picture (ladder_plot.py).
+per byte on the last part of the text, which none has trained on; a gpt's windows overlap by half.
+Sizes and parts of the time are for a text of a megabyte and ten minutes. Not here: the picture
+(ladder_plot.py).
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ def run(options: Ladder) -> None:
         output.note(f"weft: {rung.model}, rung {i + 1} of {len(rungs)}")
         first = out / rungs[0].model
         rows.append(_climb(rung, options, out, max(SHORTEST, left * share), first))
-    for row, above in zip(rows[1:], rows, strict=False):
-        row["why_not_below"] = _why_not_below(row, above)
+    for i, row in enumerate(rows):
+        row["best_before"], row["why_not_below"] = _why_not_below(row, rows[:i])
     picture = _draw(rows, out, options.data)
     if options.json:
         output.result_json({"text": options.data, "rungs": rows, "picture": picture})
@@ -182,7 +183,7 @@ def _climb(rung: Rung, options: Ladder, out: Path, minutes: float, first: Path) 
 def _score(folder: Path, seed: int) -> dict[str, Any]:
     from weft.inference import load
 
-    score, training_tokens = validation_score(folder)
+    score, training_tokens = validation_score(folder, slide=True)
     loaded = load(folder)
     return {
         "parameters": _held(loaded.model),
@@ -200,8 +201,11 @@ def _held(model: Any) -> int:
     return sum(tensor.array.size for tensor in model.state_dict().values())
 
 
-def validation_score(folder: Path) -> tuple[Score, int]:
-    """The score of a run's best checkpoint on its whole validation split; its training tokens."""
+def validation_score(folder: Path, slide: bool = False) -> tuple[Score, int]:
+    """The score of a run's best checkpoint on its whole validation split; its training tokens.
+
+    With `slide`, windows of a gpt overlap by half: the others carry their states through the text.
+    """
     from weft.checkpoint import RunFolder
     from weft.config import TrainConfig, from_dict, read_toml
     from weft.inference import load
@@ -210,13 +214,23 @@ def validation_score(folder: Path) -> tuple[Score, int]:
 
     stored = read_toml(folder / "config.toml")
     _, dataset = reopen(from_dict(TrainConfig, stored["train"]), RunFolder(folder))
-    return evaluate_arrays(load(folder), [dataset.val.tokens]), len(dataset.train.tokens)
+    loaded = load(folder)
+    overlapping = slide and loaded.config.context == loaded.config.block_size
+    stride = max(1, loaded.config.block_size // 2) if overlapping else None
+    return evaluate_arrays(loaded, [dataset.val.tokens], stride), len(dataset.train.tokens)
 
 
-def _why_not_below(row: dict[str, Any], above: dict[str, Any]) -> str | None:
-    """Why a rung is not better than the one before it, as far as its numbers tell."""
-    if row["bits_per_byte"] < above["bits_per_byte"]:
-        return None
+def _why_not_below(
+    row: dict[str, Any], before: list[dict[str, Any]]
+) -> tuple[str | None, str | None]:
+    """The best rung before this one, and why this is not better, as far as its numbers tell."""
+    best = min(before, key=lambda other: float(other["bits_per_byte"]), default=None)
+    if best is None or row["bits_per_byte"] < best["bits_per_byte"]:
+        return best and best["model"], None
+    return best["model"], _reason(row)
+
+
+def _reason(row: dict[str, Any]) -> str:
     passes = row["tokens"] / max(1, row["training_tokens"])
     gap = row["loss"] - row["train_loss"]
     if gap > 0.1 * row["loss"]:
@@ -248,9 +262,10 @@ def text(rows: list[dict[str, Any]]) -> str:
             )
         )
     parts = [output.table(cells, "lrrrr"), ""]
-    for row, above in zip(rows[1:], rows, strict=False):
+    for row in rows:
         if row["why_not_below"]:
-            parts.append(f"{row['model']} is not below {above['model']}: {row['why_not_below']}.")
+            reason = f"{row['model']} is not below {row['best_before']}: {row['why_not_below']}."
+            parts.append(reason)
     for row in rows:
         parts += ["", f"[{row['model']}]", row["sample"].strip("\n")]
     return "\n".join(parts)
