@@ -224,16 +224,18 @@ def _why_not_below(
     row: dict[str, Any], before: list[dict[str, Any]]
 ) -> tuple[str | None, str | None]:
     """The best rung before this one, and why this is not better, as far as its numbers tell."""
-    best = min(before, key=lambda other: float(other["bits_per_byte"]), default=None)
-    if best is None or row["bits_per_byte"] < best["bits_per_byte"]:
-        return best and best["model"], None
+    if not before:
+        return None, None
+    best = min(before, key=lambda other: float(other["bits_per_byte"]))
+    if row["bits_per_byte"] < best["bits_per_byte"]:
+        return best["model"], None
     return best["model"], _reason(row)
 
 
 def _reason(row: dict[str, Any]) -> str:
     passes = row["tokens"] / max(1, row["training_tokens"])
     gap = row["loss"] - row["train_loss"]
-    if gap > 0.1 * row["loss"]:
+    if gap > 0.05 * row["loss"]:
         return (
             f"over-fits: {row['train_loss']:.2f} nats per token on what it has seen {passes:.1f} "
             f"times, {row['loss']:.2f} on what it has not"
