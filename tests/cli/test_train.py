@@ -127,14 +127,20 @@ def test_train_refuses_in_one_line_and_leaves_no_run(weft, folder, words, code, 
     assert not list(folder.glob("**/config.toml")) and not list(folder.glob("**/checkpoints/*"))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"a", b"\n\n  \n", b"abc\xffdef" * 50, b"PK\x03\x04" + bytes(90)]
-)
+@pytest.mark.parametrize("data", [b"", b"a", b"\n\n  \n", b"abc\xffdef" * 50])
 def test_train_refuses_what_is_no_text(weft, folder, data):
     (folder / "bad.txt").write_bytes(data)
     ran = weft("train", "bad.txt", *SMALL, "--steps", 1, "--json")
     assert ran.code == 1 and "bad.txt" in ran.error
     assert ran.json["error"]["type"] == "DataError"
+    assert not list(folder.glob("**/config.toml"))
+
+
+def test_train_refuses_a_damaged_archive(weft, folder):
+    (folder / "bad.zip").write_bytes(b"PK\x03\x04" + bytes(90))
+    ran = weft("train", "bad.zip", *SMALL, "--steps", 1, "--json")
+    assert ran.code == 3 and "bad.zip" in ran.error
+    assert ran.json["error"]["type"] == "MalformedFileError"
     assert not list(folder.glob("**/config.toml"))
 
 

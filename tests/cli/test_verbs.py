@@ -168,7 +168,6 @@ def test_eval_reads_token_shards_of_the_same_tokenizer(weft, run_folder, tmp_pat
         (b"a", "the text is only one character"),
         (b" \n ", "the text is only whitespace"),
         (b"abc \xff def", "not UTF-8"),
-        (b"\x1f\x8b\x08" + bytes(40), "gzip"),
         (b"\xff\xfea\x00b\x00", "UTF-16"),
         ("über".encode(), r"unknown character '\xfc'"),
     ],
@@ -178,6 +177,13 @@ def test_eval_refuses_what_is_no_text(weft, run_folder, tmp_path, data, error):
     path.write_bytes(data)
     ran = weft("eval", run_folder, path)
     assert ran.code == 1 and error in ran.error
+
+
+def test_eval_refuses_a_damaged_archive(weft, run_folder, tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"\x1f\x8b\x08" + bytes(40))
+    ran = weft("eval", run_folder, path)
+    assert ran.code == 3 and "gzip" in ran.error
 
 
 def test_eval_refuses_a_stride_longer_than_the_context(weft, run_folder, tmp_path):
