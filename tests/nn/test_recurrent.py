@@ -64,8 +64,8 @@ def compare(ours: Any, theirs: Any, x: np.ndarray, hx: list[np.ndarray], agree: 
     sum_expected.backward()
     named = zip(ours.parameters(), theirs.parameters(), strict=True)
     pairs = [(a.grad, b.grad) for a, b in [*zip(mine, other, strict=True), *named]]
-    # All are sums of the same steps' gradients. Where those cancel, the roundings of the terms stay:
-    # a gradient counts as no smaller than a hundredth of the largest.
+    # All are sums of the same steps' gradients. Where those cancel, the roundings of the terms
+    # stay: a gradient counts as no smaller than a hundredth of the largest.
     largest = [float(b.abs().max()) for _, b in pairs]
     for (a, b), size in zip(pairs, largest, strict=True):
         agree(a, b, 1e-5 * max(1.0, 0.01 * max(largest) / max(size, 1e-30)))
