@@ -139,10 +139,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DOCS, help="folder to write into")
     options = parser.parse_args()
     from weft.cli.ladder import validation_score
+    from weft.inference import load
 
     stored: dict[str, Any] = read_toml(options.run / "config.toml")
     stored["train"] |= {"data": "shakespeare", "out": "runs/blog"}
-    score, per_pass = validation_score(options.run)
+    score, per_pass = validation_score(options.run, load(options.run))
     points = curve(options.run)
     values = {
         "points": points,

@@ -18,6 +18,7 @@ from weft.cli.options import Json, flag, off, positional
 from weft.errors import ConfigError
 
 if TYPE_CHECKING:
+    from weft.inference import LoadedModel
     from weft.inference.evaluation import Score
 
 SAMPLE_TOKENS = 120
@@ -183,8 +184,8 @@ def _climb(rung: Rung, options: Ladder, out: Path, minutes: float, first: Path) 
 def _score(folder: Path, seed: int) -> dict[str, Any]:
     from weft.inference import load
 
-    score, training_tokens = validation_score(folder, slide=True)
     loaded = load(folder)
+    score, training_tokens = validation_score(folder, loaded, slide=True)
     return {
         "parameters": _held(loaded.model),
         "bits_per_byte": score.bits_per_byte,
@@ -201,20 +202,18 @@ def _held(model: Any) -> int:
     return sum(tensor.array.size for tensor in model.state_dict().values())
 
 
-def validation_score(folder: Path, slide: bool = False) -> tuple[Score, int]:
-    """The score of a run's best checkpoint on its whole validation split; its training tokens.
+def validation_score(folder: Path, loaded: LoadedModel, slide: bool = False) -> tuple[Score, int]:
+    """The score of a run's model on the run's whole validation split; its training tokens.
 
     With `slide`, windows of a gpt overlap by half: the others carry their states through the text.
     """
     from weft.checkpoint import RunFolder
     from weft.config import TrainConfig, from_dict, read_toml
-    from weft.inference import load
     from weft.inference.evaluation import evaluate_arrays
     from weft.training.preparation import reopen
 
     stored = read_toml(folder / "config.toml")
     _, dataset = reopen(from_dict(TrainConfig, stored["train"]), RunFolder(folder))
-    loaded = load(folder)
     overlapping = slide and loaded.config.context == loaded.config.block_size
     stride = max(1, loaded.config.block_size // 2) if overlapping else None
     return evaluate_arrays(loaded, [dataset.val.tokens], stride), len(dataset.train.tokens)

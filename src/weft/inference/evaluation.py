@@ -28,12 +28,11 @@ TOKENS_PER_BATCH = 8192  # enough rows for the matrix kernels; the logits are (8
 
 
 @dataclass(frozen=True)
-class Score:
-    """Sums over the predicted tokens; all of the text but its first token."""
+class Nats:
+    """The sum of the losses of tokens that were predicted."""
 
     nats: float
     tokens: int
-    bytes: int
 
     @property
     def loss(self) -> float:
@@ -44,6 +43,13 @@ class Score:
     def perplexity(self) -> float:
         """exp(loss); infinite where that overflows."""
         return math.exp(self.loss) if self.loss < 700 else math.inf
+
+
+@dataclass(frozen=True)
+class Score(Nats):
+    """Sums over the predicted tokens; all of the text but its first token."""
+
+    bytes: int
 
     @property
     def bits_per_byte(self) -> float:

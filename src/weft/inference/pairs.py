@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from weft.data import Marks, PairTokens, encode_pairs, marks_of, pad, split_pairs
 from weft.errors import ConfigError, DataError
 from weft.inference.decoder import Decoder
+from weft.inference.evaluation import Nats
 from weft.inference.tokens import Continuation, compute, forward
 from weft.models import SourceState
 from weft.sampling import greedy_rows
@@ -60,24 +60,12 @@ def source_of(ids: Sequence[int], marks: Marks) -> list[int]:
 
 
 @dataclass(frozen=True)
-class PairScore:
-    """Sums over pairs: the losses of their targets, and how many came out right."""
+class PairScore(Nats):
+    """Sums over pairs: the losses of their targets' tokens, and how many came out right."""
 
-    nats: float
-    tokens: int
     pairs: int
     right: int
     """Targets that greedy decoding writes to the last token."""
-
-    @property
-    def loss(self) -> float:
-        """Mean negative log-likelihood in nats per token of the targets."""
-        return self.nats / self.tokens
-
-    @property
-    def perplexity(self) -> float:
-        """exp(loss); infinite where that overflows."""
-        return math.exp(self.loss) if self.loss < 700 else math.inf
 
     @property
     def exact(self) -> float:

@@ -14,12 +14,11 @@ import numpy as np
 from weft import nn
 from weft.autograd import Tensor
 from weft.config import BagOfWordsConfig
-from weft.models.window import EMPTY, TokenWindow, contexts
-from weft.nn import functional as F
+from weft.models.window import EMPTY, TokenWindow, WindowModel, contexts
 from weft.random import Generator, default_generator
 
 
-class BagOfWords(nn.Module):
+class BagOfWords(WindowModel):
     """`model(tokens, state=None) -> logits`: (B, T) integers -> (B, T, V)."""
 
     def __init__(self, config: BagOfWordsConfig, generator: Generator | None = None) -> None:
@@ -31,25 +30,6 @@ class BagOfWords(nn.Module):
         generator = generator or default_generator()
         nn.init.normal_(self.embedding.weight, generator=generator)
         nn.init.normal_(self.head.weight, std=0.02, generator=generator)
-
-    def start(self, batch: int, length: int | None = None, dtype: Any = None) -> TokenWindow:
-        """The state of `batch` sequences that have read nothing; the other arguments are unused."""
-        return TokenWindow(batch, self.config.context_size - 1)
-
-    def forward(self, tokens: Any, state: TokenWindow | None = None) -> Tensor:
-        """Logits of the token after each of `tokens`, which follow what `state` has read."""
-        return self.head(self.hidden(tokens, state))
-
-    def loss(
-        self, tokens: Any, targets: Any, count: int | None = None, state: TokenWindow | None = None
-    ) -> Tensor:
-        """The cross entropy of the logits summed over all targets, divided by `count` of them.
-
-        (B, T) integers twice; a target of -100 does not count. `count` is their number by default.
-        """
-        x = self.hidden(tokens, state)
-        rows, flat = x.view(-1, x.shape[-1]), targets.reshape(-1)
-        return F.linear_cross_entropy(rows, self.head.weight, flat, count=count)
 
     def hidden(self, tokens: Any, state: TokenWindow | None = None) -> Tensor:
         """The mean of what is in the bag: (B, T) integers -> (B, T, C)."""

@@ -20,6 +20,7 @@ from weft import nn
 from weft.autograd import Tensor, compute_dtype
 from weft.config import EncoderDecoderConfig
 from weft.models.cache import KeyValueCache
+from weft.models.sinusoids import waves
 from weft.nn import functional as F
 from weft.random import Generator, default_generator
 
@@ -172,10 +173,7 @@ def norm(config: EncoderDecoderConfig) -> nn.LayerNorm:
 
 def sinusoids(length: int, width: int) -> Tensor:
     """sin and cos of position · 10000^(-2i/C), in turns (section 3.5): (T, C)."""
-    frequencies = 10000.0 ** (-np.arange(0, width, 2) / width)
-    angles = np.arange(length)[:, None] * frequencies  # (T, C/2)
-    waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, -1)
-    return Tensor(waves[:, :width].astype(np.float32))
+    return Tensor(waves(length, width).astype(np.float32))
 
 
 class EncoderDecoder(nn.Module):

@@ -13,12 +13,12 @@ from typing import Any
 from weft import nn
 from weft.autograd import Tensor
 from weft.config import MLPConfig
-from weft.models.window import EMPTY, TokenWindow, contexts
+from weft.models.window import EMPTY, TokenWindow, WindowModel, contexts
 from weft.nn import functional as F
 from weft.random import Generator, default_generator
 
 
-class MLP(nn.Module):
+class MLP(WindowModel):
     """`model(tokens, state=None) -> logits`: (B, T) integers -> (B, T, V)."""
 
     def __init__(self, config: MLPConfig, generator: Generator | None = None) -> None:
@@ -40,25 +40,6 @@ class MLP(nn.Module):
             nn.init.normal_(layer.weight, std=std, generator=generator)
             nn.init.zeros_(layer.bias)
         nn.init.normal_(self.head.weight, std=0.02, generator=generator)
-
-    def start(self, batch: int, length: int | None = None, dtype: Any = None) -> TokenWindow:
-        """The state of `batch` sequences that have read nothing; the other arguments are unused."""
-        return TokenWindow(batch, self.config.context_size - 1)
-
-    def forward(self, tokens: Any, state: TokenWindow | None = None) -> Tensor:
-        """Logits of the token after each of `tokens`, which follow what `state` has read."""
-        return self.head(self.hidden(tokens, state))
-
-    def loss(
-        self, tokens: Any, targets: Any, count: int | None = None, state: TokenWindow | None = None
-    ) -> Tensor:
-        """The cross entropy of the logits summed over all targets, divided by `count` of them.
-
-        (B, T) integers twice; a target of -100 does not count. `count` is their number by default.
-        """
-        x = self.hidden(tokens, state)
-        rows, flat = x.view(-1, x.shape[-1]), targets.reshape(-1)
-        return F.linear_cross_entropy(rows, self.head.weight, flat, count=count)
 
     def hidden(self, tokens: Any, state: TokenWindow | None = None) -> Tensor:
         """What the last layer reads: (B, T) integers -> (B, T, intermediate_size)."""

@@ -20,6 +20,7 @@ from weft.autograd import Tensor, checkpoint, compute_dtype
 from weft.config import ModelConfig
 from weft.models.cache import KeyValueCache
 from weft.models.mixture_of_experts import MixtureOfExperts
+from weft.models.sinusoids import waves
 from weft.nn import functional as F
 from weft.random import Generator, default_generator
 
@@ -45,11 +46,7 @@ def sinusoids(config: ModelConfig) -> Any:
 
     Of the size of the token embeddings at the start, which the paper makes larger instead.
     """
-    C = config.n_embd
-    frequencies = 10000.0 ** (-np.arange(0, C, 2) / C)  # (C/2,), rounded up
-    angles = np.arange(config.block_size)[:, None] * frequencies
-    waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(config.block_size, -1)
-    return (STD * math.sqrt(2) * waves[:, :C]).astype(np.float32)
+    return (STD * math.sqrt(2) * waves(config.block_size, config.n_embd)).astype(np.float32)
 
 
 def slopes(n_head: int) -> Any:
