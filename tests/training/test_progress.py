@@ -5,7 +5,7 @@ import io
 import pytest
 
 from weft.training import PlainProgress, Progress, RichProgress, choose_progress
-from weft.training.progress import clock
+from weft.training.progress.plain import clock
 
 RECORD = {
     "step": 5,
@@ -52,7 +52,7 @@ def test_plain_lines_have_no_control_characters():
 
 def test_a_line_comes_every_ten_seconds(monkeypatch):
     now = 0.0
-    monkeypatch.setattr("weft.training.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("weft.training.progress.plain.time.monotonic", lambda: now)
     stream = Stream(terminal=False)
     progress = PlainProgress(stream)
     progress.start(0, 100)

@@ -137,11 +137,14 @@ def _go(session: Session, measure: bool, begun: float) -> TrainResult:
 def _announce(session: Session) -> None:
     config, model = session.config, session.model_config
     if isinstance(model, NGramConfig):
+        session.progress.describe({"run": str(session.run.path), "model": f"{model.order}-grams"})
         session.progress.message(f"{session.run.path}: {model.order}-grams, {model.smoothing}")
         return
     count = sum(p.numel() for p in session.model.parameters())
     tokens = session.step_tokens
     kind = model.arch if isinstance(model, ModelConfig) else model.model
+    facts = {"run": str(session.run.path), "model": kind, "weights": count}
+    session.progress.describe({**facts, "precision": config.precision})
     begin = f"going on after step {session.step}" if session.step else "new run"
     session.progress.message(
         f"{begin} in {session.run.path}: {kind}, {count:,} weights, {tokens:,} tokens/step, "
