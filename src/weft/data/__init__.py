@@ -33,6 +33,7 @@ from weft.data.prepare import (
     prepare,
 )
 from weft.data.shards import TokenShard, is_shard, write_shard
+from weft.data.statistics import Statistics, statistics
 
 __all__ = [
     "Corpus",
@@ -41,6 +42,7 @@ __all__ = [
     "PairBatch",
     "PairEncoder",
     "PairTokens",
+    "Statistics",
     "TokenShard",
     "batch",
     "check_long_enough",
@@ -56,6 +58,7 @@ __all__ = [
     "pair_numbers",
     "prepare",
     "split_pairs",
+    "statistics",
     "stream_batch",
     "stream_windows",
     "validation_batches",
