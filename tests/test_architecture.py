@@ -18,7 +18,7 @@ ROWS = [
     {"nn", "optim", "data"},
     {"models"},
     {"training", "inference"},
-    {"finetuning", "serving"},
+    {"finetuning", "serving", "reports"},
     {"alignment", "torch_engine"},
     {"lessons"},  # `weft lessons` shows them, so the command line is above
     {"cli"},

@@ -1,0 +1,69 @@
+"""Thinning keeps what a curve must show, in bounded memory, whatever the log."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weft.reports.thinning import Thinning
+
+losses = st.one_of(st.none(), st.floats(0, 100))
+logs = st.lists(
+    st.fixed_dictionaries(
+        {"train_loss": losses, "grad_norm": losses}, optional={"val_loss": st.floats(0, 100)}
+    ),
+    min_size=1,
+    max_size=120,
+)
+
+
+def thinned(log, **bounds):
+    thinning = Thinning(**bounds)
+    numbered = [{"step": step, **line} for step, line in enumerate(log, 1)]
+    for line in numbered:
+        thinning.add(line)
+    return numbered, thinning
+
+
+@given(logs)
+def test_a_short_log_is_kept_whole(log):
+    numbered, thinning = thinned(log)
+    assert thinning.lines() == numbered and thinning.count == len(log)
+
+
+@given(logs, st.integers(4, 40), st.integers(2, 20))
+def test_a_long_one_keeps_its_extremes_its_ends_and_its_best(log, kept, evaluations):
+    numbered, thinning = thinned(log, kept=kept, evaluations=evaluations)
+    lines = thinning.lines()
+    assert len(lines) <= kept + evaluations + 2
+    steps = [line["step"] for line in lines]
+    assert steps == sorted(set(steps)) and {1, len(log)} <= set(steps)
+    assert all(line in numbered for line in lines)
+    for name, choose in (("train_loss", min), ("train_loss", max), ("grad_norm", max)):
+        all_of, left = ([v[name] for v in of if v[name] is not None] for of in (numbered, lines))
+        assert choose(left, default=0) == choose(all_of, default=0)
+    assert any(v["train_loss"] is None for v in lines) == any(
+        v["train_loss"] is None for v in numbered
+    )
+    val = [[v["val_loss"] for v in of if "val_loss" in v] for of in (numbered, lines)]
+    assert min(val[0], default=0) == min(val[1], default=0)
+
+
+@given(logs, st.integers(2, 40))
+def test_means_are_exact_and_few(log, buckets):
+    numbered, thinning = thinned(log, buckets=buckets)
+    means = thinning.means()
+    assert len(means) <= buckets
+    # Buckets but the last have one width, a power of two; their mean is that of their lines.
+    width = 1
+    while math.ceil(len(log) / width) > buckets:
+        width *= 2
+    for n, mean in enumerate(means):
+        own = numbered[n * width : (n + 1) * width]
+        values = [line["train_loss"] for line in own if line["train_loss"] is not None]
+        assert math.isclose(mean["step"], sum(line["step"] for line in own) / len(own))
+        if values:  # sums in another order: at most 120 roundings of numbers up to 100
+            expected = math.fsum(values) / len(values)
+            assert math.isclose(mean["train_loss"], expected, rel_tol=1e-12, abs_tol=1e-300)
+        else:
+            assert "train_loss" not in mean
