@@ -24,7 +24,21 @@ class DataError(WeftError):
 
 
 class NonFiniteError(WeftError):
-    """A loss or a gradient became NaN or infinite (exit code 1)."""
+    """A loss or a gradient became NaN or infinite (exit code 1).
+
+    `what` is not finite, `where` that came from first, in words, at which `step`; where known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        what: str | None = None,
+        where: str | None = None,
+        step: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.what, self.where, self.step = what, where, step
 
 
 class RunLockedError(WeftError):

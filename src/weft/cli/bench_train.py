@@ -12,9 +12,10 @@ from weft.kernels import active
 from weft.models import GPT
 from weft.random import Generator
 from weft.training.memory import check_memory, estimate, most_resident
+from weft.training.nonfinite import check_finite
 from weft.training.optimization import Optimization
 from weft.training.precision import dtype_of
-from weft.training.step import check_finite, clip, gradients
+from weft.training.step import clip, gradients
 
 WARM_UP = 3
 PEAK_SECONDS = 0.3

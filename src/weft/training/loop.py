@@ -19,16 +19,11 @@ from weft.errors import MalformedFileError, NonFiniteError, WeftError
 from weft.random import manual_seed
 from weft.runlog import MetricsLog, read_metrics
 from weft.training.experts import expert_figures
+from weft.training.nonfinite import Forward, check_finite, check_weights
 from weft.training.result import TrainResult
 from weft.training.session import Session, state_of
 from weft.training.signals import StopRequest
-from weft.training.step import (
-    check_finite,
-    check_weights,
-    clip,
-    gradients,
-    step_seed,
-)
+from weft.training.step import clip, gradients, step_seed
 
 logger = logging.getLogger("weft")
 SAVE_ATTEMPTS = 3  # failed saves in a row that end a run; its last save must not fail
@@ -85,11 +80,13 @@ class Loop:
     def _train_step(self, step: int) -> dict[str, Any]:
         """One update; returns its line of the log."""
         config, begin = self.config, time.monotonic()
-        manual_seed(step_seed(config.seed, step))  # dropout
+        seed, batches = step_seed(config.seed, step), self.session.batches(step)
+        forward = Forward(self.model, batches, self.session.dtype, seed)
+        manual_seed(seed)  # dropout
         with np.errstate(over="ignore", invalid="ignore"):  # checked below, with names
-            loss = gradients(self.model, self.session.batches(step), self.session.dtype)
+            loss = gradients(self.model, batches, self.session.dtype)
             norm, scale = clip(self.model, config.grad_clip)
-        check_finite(self.model, loss, norm, step + 1, str(self.session.run.path))
+        check_finite(self.model, loss, norm, step + 1, str(self.session.run.path), forward)
         rate = self.session.optimization.step(step, scale)
         self.model.zero_grad()
         duration = time.monotonic() - begin
@@ -119,7 +116,9 @@ class Loop:
             raise NonFiniteError(
                 f"the validation loss is {result.loss:g} after step {record['step']}; "
                 f"{session.run.path}; the last checkpoint is good: lower --learning-rate, "
-                "and --resume"
+                "and --resume",
+                what=f"the validation loss is {result.loss:g}",
+                step=record["step"],
             )
         record["val_loss"] = result.loss
         return result.loss

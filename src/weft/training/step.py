@@ -1,7 +1,9 @@
-"""One optimisation step: gradients of all micro-batches together, a finite check, clipping.
+"""One optimisation step: gradients of all micro-batches together, and clipping.
 
 The loss of a step is the sum over all its targets divided by their number, whatever the shapes of
 its micro-batches: not the mean of means, which weighs short micro-batches too much.
+
+Not here: what is said of a loss that is not finite (nonfinite.py).
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.data import batch
-from weft.errors import NonFiniteError
 from weft.nn import functional as F
 from weft.nn.clip_grad import TINY, total_norm
 from weft.training.precision import computing_in
@@ -73,49 +74,6 @@ def clip(model: Any, largest: float) -> tuple[float, float]:
     if largest and math.isfinite(norm) and norm > largest:
         return norm, largest / (norm + TINY)
     return norm, 1.0
-
-
-def check_finite(model: Any, loss: float, norm: float, step: int, where: str) -> None:
-    """Raise `NonFiniteError` that names the step and the first parameter that is NaN or infinite.
-
-    Called before the update, so the weights are still those of the step before.
-    """
-    if math.isfinite(loss) and math.isfinite(norm):
-        return
-    found = first_not_finite(model)
-    what = (
-        f"the loss is {loss:g}" if not math.isfinite(loss) else f"the gradient's norm is {norm:g}"
-    )
-    raise NonFiniteError(
-        f"{what} at step {step}, first in {found}; {where}; the last checkpoint is good: "
-        "lower --learning-rate or use --precision float32, and --resume"
-    )
-
-
-def check_weights(model: Any, step: int, where: str) -> None:
-    """Raise `NonFiniteError` when a weight is NaN or infinite, before it reaches a checkpoint."""
-    for name, parameter in model.named_parameters():
-        if not _finite(parameter.array):
-            raise NonFiniteError(
-                f"the weights of {name} are not finite after step {step}; {where}; "
-                "the last checkpoint is good: lower --learning-rate, and --resume"
-            )
-
-
-def first_not_finite(model: Any) -> str:
-    """Where NaN or infinity is: weights first, because they spoil every gradient."""
-    named = list(model.named_parameters())
-    for name, parameter in named:
-        if not _finite(parameter.array):
-            return f"the weights of {name}"
-    for name, parameter in reversed(named):  # the backward pass meets the last ones first
-        if parameter.grad is not None and not _finite(parameter.grad.array):
-            return f"the gradient of {name}"
-    return "the logits"
-
-
-def _finite(array: NDArray[Any]) -> bool:
-    return bool(np.isfinite(array).all())
 
 
 def step_seed(seed: int, step: int) -> int:
