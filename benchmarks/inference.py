@@ -27,10 +27,11 @@ from typing import Any
 
 from inference_document import text
 from inference_models import MODELS, TYPES, Files, make_files
-from weft.cli.bench_train import peak
 from weft.cli.bench_turns import THREADS, Outcome, Side, take_turns
-from weft.cli.machine import usable_processors, use_threads
+from weft.cli.machine import use_threads
 from weft.errors import WeftError
+from weft.machine import usable_processors
+from weft.training.work import peak
 
 STEP = Path(__file__).with_name("inference_step.py")
 PEERS = {"llama.cpp": "llama_cpp", "transformers": "transformers"}  # name -> module

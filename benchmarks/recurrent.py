@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from weft.cli.bench_turns import Side, take_turns
-from weft.cli.machine import usable_processors
 from weft.errors import WeftError
+from weft.machine import usable_processors
 
 FOLDER = Path(__file__).parent
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}

@@ -9,9 +9,9 @@ import numpy as np
 
 from weft import nn
 from weft.autograd import autocast, tensor
-from weft.cli.bench_train import peak
 from weft.random import Generator
 from weft.training.precision import dtype_of
+from weft.training.work import peak
 
 
 class Step:

@@ -24,9 +24,10 @@ from typing import Any
 
 from configurations import keras_python
 from results_document import document
-from weft.cli.bench_train import peak
-from weft.cli.machine import describe, usable_processors
+from weft.cli.machine import describe
 from weft.errors import WeftError
+from weft.machine import usable_processors
+from weft.training.work import peak
 
 FOLDER = Path(__file__).parent
 COMPARISONS = {  # the words after `python`

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from scaling_document import document, plot
-from weft.cli.bench_train import Precision, TrainingStep, flop_per_token, peak
-from weft.cli.machine import kernels, processor
+from weft.cli.bench_train import Precision, TrainingStep
 from weft.config import ModelConfig
+from weft.machine import kernels, processor
+from weft.training.work import flop_per_token, peak
 
 DOCS = Path(__file__).parents[1] / "docs"
 BASE = {"vocab_size": 512, "block_size": 128, "n_layer": 4, "n_embd": 256, "batch_size": 8}

@@ -16,8 +16,8 @@ import sys
 from configurations import CONFIGURATIONS, sides_of
 from weft.cli.bench_compare import TORCH, compare, text
 from weft.cli.bench_turns import TURN_SECONDS
-from weft.cli.machine import usable_processors
 from weft.errors import WeftError
+from weft.machine import usable_processors
 
 
 def main() -> int:

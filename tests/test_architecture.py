@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A module imports only from rows below its own, or from its own package.
 ROWS = [
     {"errors", "lazy", "random", "kernels", "config", "schedule", "sampling", "runlog"},
-    {"autograd", "tokenizers", "checkpoint"},
+    {"autograd", "tokenizers", "checkpoint", "machine"},
     {"formats"},  # reads with the safetensors reader of checkpoint and the tokenizers
     {"nn", "optim", "data"},
     {"models"},

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from weft import runlog
 from weft.errors import MalformedFileError
-from weft.runlog import MetricsLog, drop_after, read_metrics
+from weft.runlog import (
+    EventLog,
+    MetricsLog,
+    drop_after,
+    drop_samples_after,
+    read_events,
+    read_metrics,
+)
 
 
 @pytest.fixture
@@ -123,3 +130,28 @@ def test_one_line_is_one_write(tmp_path, monkeypatch):
     with MetricsLog(tmp_path / "m.jsonl") as log:
         log.append({"step": 1, "train_loss": 0.1})
     assert calls == [json.dumps({"step": 1, "train_loss": 0.1}).encode() + b"\n"]
+
+
+def test_events_come_back_and_later_samples_go(tmp_path):
+    path = tmp_path / "events.jsonl"
+    assert read_events(path) == []
+    with EventLog(path) as log:
+        log.write("begin", 0, 0.5, resumed=False)
+        for step in (5, 10):
+            log.write("sample", step, float(step), text="a\nb")
+        log.write("stop", 12, 12.5, signal="SIGINT")
+    drop_samples_after(path, 5)
+    events = read_events(path)
+    assert [(event["kind"], event["step"]) for event in events] == [
+        ("begin", 0), ("sample", 5), ("stop", 12),
+    ]  # fmt: skip
+    assert events[1] == {"kind": "sample", "step": 5, "seconds": 5.0, "text": "a\nb"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"step": 1}', '{"kind": 3, "step": 1}'])
+def test_a_bad_event_is_named(tmp_path, line):
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"kind": "begin", "step": 0}\n' + line + "\n")
+    with pytest.raises(MalformedFileError, match="line 2"):
+        read_events(path)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.errors import ConfigError
-from weft.schedule import learning_rate
+from weft.schedule import Pace, learning_rate, progress
 
 SHAPES = ["constant", "linear", "cosine", "wsd"]
 
@@ -80,3 +80,38 @@ def test_wsd_is_flat_until_its_last_part():
 def test_unknown_shape_is_named():
     with pytest.raises(ConfigError, match="unknown schedule 'cosin'"):
         learning_rate(5, steps=10, peak=1.0, shape="cosin")
+
+
+@given(
+    steps=st.integers(10, 500),
+    lengths=st.lists(st.tuples(st.integers(1, 100), st.integers(1, 300)), max_size=5),
+    shape=st.sampled_from(SHAPES),
+)
+def test_a_change_of_pace_is_no_jump_and_the_schedule_ends(steps, lengths, shape):
+    """Each time `ahead` more steps are done, `left` are found to be left."""
+    warmup, paces, done = 5, [], 0
+    for ahead, left in lengths:
+        done += ahead
+        if done >= steps:
+            break
+        now = progress(done, steps, warmup, paces)
+        paces, steps = [*paces, Pace(done, now, done + left)], done + left
+        assert progress(done, steps, warmup, paces) == now
+    first = paces[-1].step if paces else 0  # what was before it is over
+    rises = [progress(step, steps, warmup, paces) for step in range(first, max(steps, warmup) + 2)]
+    assert rises[-2] == rises[-1] == 1.0 and all(0 <= p <= 1 for p in rises)
+    assert all(a <= b for a, b in itertools.pairwise(rises))
+    rates = {"steps": steps, "peak": 1.0, "warmup_steps": warmup, "shape": shape, "paces": paces}
+    if steps > warmup:
+        expected = 1.0 if shape == "constant" else 0.0
+        assert learning_rate(steps, **rates) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_pace_before_the_end_of_the_warm_up():
+    paces = [Pace(2, 0.0, 20)]
+    rates = [
+        learning_rate(step, steps=20, peak=1.0, warmup_steps=4, shape="linear", paces=paces)
+        for step in range(20)
+    ]
+    assert rates[:4] == [0.2, 0.4, 0.6, 0.8]
+    assert rates[4] == pytest.approx(16 / 18) and rates[-1] == pytest.approx(1 / 18)

@@ -1,8 +1,10 @@
-"""metrics.jsonl: one JSON object per logged step, appended as the run goes.
+"""What a run writes down as it goes: numbers in metrics.jsonl, all that is not in events.jsonl.
 
-Each line is one write of the whole line, so kill -9 leaves at most one torn line, the last; floats
-are written with repr, so they read back to the same bits. A resumed run drops the lines after the
-step of its checkpoint and writes them again, and the log ends up as if nothing had happened.
+metrics.jsonl has one JSON object per logged step, events.jsonl one for each thing that happened
+(docs/runs.md has the kinds). Each line is one write of the whole line, so kill -9 leaves at most
+one torn line, the last; floats are written with repr, so they read back to the same bits. A resumed
+run drops the metrics after the step of its checkpoint and writes them again, and that log ends up
+as if nothing had happened; of the events, the samples go the same way and the rest stays.
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from weft.errors import MalformedFileError
 
 logger = logging.getLogger("weft")
 
+MOST_EVENTS = 1 << 28  # bytes of events.jsonl; samples are its largest part, a kilobyte each
 
-class MetricsLog:
+
+class JSONLines:
     """Append-only log. A full disk loses lines of the log, with one warning, and not the run."""
 
     def __init__(self, path: str | Path) -> None:
@@ -62,7 +66,7 @@ class MetricsLog:
             )
         self._warned = True
 
-    def __enter__(self) -> MetricsLog:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -74,12 +78,55 @@ class MetricsLog:
         self.close()
 
 
+class MetricsLog(JSONLines):
+    """metrics.jsonl."""
+
+
+class EventLog(JSONLines):
+    """events.jsonl."""
+
+    def write(self, kind: str, step: int, seconds: float, **fields: Any) -> None:
+        """One event: after `step` steps and `seconds` of the run, over all its processes."""
+        self.append({"kind": kind, "step": step, "seconds": seconds, **fields})
+
+
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """All lines of a log. A torn last line is left out; a bad line before it is an error."""
     path = Path(path)
     lines = path.read_bytes().split(b"\n")
     lines.pop()  # what follows the last newline: nothing, or a torn line
     return [_parse(line, number, path) for number, line in enumerate(lines, 1)]
+
+
+def read_events(path: str | Path) -> list[dict[str, Any]]:
+    """All events; none where there is no file. Raises `MalformedFileError` for a bad line.
+
+    A torn last line is left out. More than `MOST_EVENTS` bytes of them are refused.
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    if path.stat().st_size > MOST_EVENTS:
+        raise MalformedFileError(
+            f"{path.stat().st_size:,} bytes of events are more than {MOST_EVENTS:,}; {path}; "
+            "this is no log of a run"
+        )
+    events = read_metrics(path)
+    for number, event in enumerate(events, 1):
+        if not isinstance(event.get("kind"), str):
+            raise MalformedFileError(f"line {number} has no kind; {path}; remove that line")
+    return events
+
+
+def drop_samples_after(path: str | Path, step: int) -> None:
+    """Leave out the samples after `step`, which a run that goes on from there makes again."""
+    path = Path(path)
+    events = read_events(path)
+    kept = [e for e in events if e["kind"] != "sample" or e["step"] <= step]
+    if len(kept) < len(events):
+        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+        temporary.write_text("".join(json.dumps(event) + "\n" for event in kept), "utf-8")
+        os.replace(temporary, path)
 
 
 def drop_after(path: str | Path, step: int) -> int:

@@ -2,12 +2,17 @@
 
 Pure functions, so a resumed run needs no state. Steps count from 0. Cosine: Loshchilov & Hutter
 2016 (arXiv 1608.03983); warmup-stable-decay (wsd): Hu et al. 2024 (arXiv 2404.06395).
+
+A run by the clock learns on its way how many steps it will have. Each time it does, it takes a new
+`Pace`: from where the schedule stands now, straight to its end. No rate jumps, and every schedule
+comes to its end.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from weft.errors import ConfigError
 
@@ -44,6 +49,32 @@ SHAPES: dict[str, Callable[[float], float]] = {
 }
 
 
+@dataclass(frozen=True)
+class Pace:
+    """From `step` on, the schedule goes from `progress` at a steady pace to 1 at `steps`."""
+
+    step: int
+    progress: float
+    steps: int
+
+    def at(self, step: int) -> float:
+        """Progress in [0, 1] of a step at or after `self.step`."""
+        if step >= self.steps:
+            return 1.0
+        return self.progress + (1 - self.progress) * (step - self.step) / (self.steps - self.step)
+
+
+def progress(step: int, steps: int, warmup_steps: int = 0, paces: Sequence[Pace] = ()) -> float:
+    """Share of the schedule after the warm-up that is over before `step`, in [0, 1].
+
+    `paces` are in the order of their steps; the last one that has begun counts.
+    """
+    for pace in reversed(paces):
+        if pace.step <= step:
+            return pace.at(step)
+    return Pace(warmup_steps, 0.0, steps).at(max(step, warmup_steps))
+
+
 def learning_rate(
     step: int,
     *,
@@ -53,6 +84,7 @@ def learning_rate(
     warmup_steps: int = 0,
     shape: str = "cosine",
     decay_fraction: float = 0.2,
+    paces: Sequence[Pace] = (),
 ) -> float:
     """Learning rate of `step` in [0, steps): warm-up to `peak`, then `shape` down to `floor`.
 
@@ -60,11 +92,11 @@ def learning_rate(
     """
     if step < warmup_steps:
         return peak * warmup(step, warmup_steps)
-    progress = 1.0 if step >= steps else (step - warmup_steps) / (steps - warmup_steps)
+    done = progress(step, steps, warmup_steps, paces)
     if shape == "wsd":
-        fraction = wsd(progress, decay_fraction)
+        fraction = wsd(done, decay_fraction)
     elif shape in SHAPES:
-        fraction = SHAPES[shape](progress)
+        fraction = SHAPES[shape](done)
     else:
         known = ", ".join([*SHAPES, "wsd"])
         raise ConfigError(f"unknown schedule {shape!r}; learning_rate; choose one of {known}")

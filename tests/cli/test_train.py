@@ -48,8 +48,8 @@ def test_the_next_run_gets_the_next_number(weft, folder):
     for number in (1, 2):
         ran = weft("train", "a book.txt", *SMALL, "--steps", 1, "--json")
         assert ran.json["checkpoint"] == f"runs/a book-{number}/checkpoints/step-00000001"
-    keys = "steps tokens seconds train_loss val_loss best_val_loss tokens_per_second checkpoint"
-    assert set(ran.json) == {*keys.split(), "schema_version"}
+    keys = "steps tokens seconds train_loss val_loss best_val_loss val_tokens tokens_per_second"
+    assert set(ran.json) == {*keys.split(), "checkpoint", "schema_version"}
     assert ran.json["tokens"] == 32
 
 

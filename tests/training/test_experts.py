@@ -6,7 +6,7 @@ import pytest
 
 from weft.runlog import read_metrics
 from weft.training.experts import expert_figures
-from weft.training.progress import Smooth
+from weft.training.progress.plain import Smooth
 
 EXPERTS = {"n_expert": 4, "n_expert_used": 2}
 SWITCHES = {

@@ -262,13 +262,3 @@ def test_a_disk_that_is_full_for_a_while_costs_one_save(quick, same_bits, tmp_pa
     full_at.update({15, 20})
     with pytest.raises(WeftError, match="No space left"):
         quick("fuller")
-
-
-def test_minutes_become_steps_once(quick, same_bits, tmp_path, monkeypatch, crash):
-    monkeypatch.setattr("weft.training.duration.TIMED_SECONDS", 0.05)
-    result = quick("timed", steps=None, minutes=0.02, eval_interval=None)
-    stored = read_toml(tmp_path / "timed/config.toml")["train"]
-    assert stored["steps"] == result.steps and stored["minutes"] == 0.02
-    quick("counted", steps=result.steps, eval_interval=stored["eval_interval"])
-    same_bits("timed", "counted", step=result.steps)  # measuring left no trace
-    assert quick("timed", resume=True).steps == result.steps

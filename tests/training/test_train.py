@@ -40,6 +40,7 @@ def test_the_result_says_what_happened(quick):
         "train_loss",
         "val_loss",
         "best_val_loss",
+        "val_tokens",
         "tokens_per_second",
         "checkpoint",
     ]

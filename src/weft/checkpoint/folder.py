@@ -10,17 +10,21 @@ from pathlib import Path
 from weft.checkpoint import durable, lock
 
 STEP_NAME = re.compile(r"step-(\d{8,12})")
-TEMPORARY_FILE = re.compile(r"(train\.bin|val\.bin|tokenizer\.json|config\.toml)\.tmp-\d+")
+TEMPORARY_FILE = re.compile(
+    r"(train\.bin|val\.bin|tokenizer\.json|config\.toml|events\.jsonl|plan\.json)\.tmp-\d+"
+)
 LEFTOVER_NAME = re.compile(r"step-\d{8,12}\.tmp-\d+")
 
 
 class RunFolder:
-    """`runs/<name>`: config.toml, metrics.jsonl, lock, data/, checkpoints/step-00002000/."""
+    """`runs/<name>`: config.toml, the logs, lock, data/, checkpoints/step-00002000/."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.config_path = self.path / "config.toml"
         self.metrics_path = self.path / "metrics.jsonl"
+        self.events_path = self.path / "events.jsonl"
+        self.plan_path = self.path / "plan.json"
         self.lock_path = self.path / "lock"
         self.data_path = self.path / "data"
         self.checkpoints_path = self.path / "checkpoints"

@@ -17,12 +17,14 @@ from weft.cli import (
     bench_train,
     output,
 )
-from weft.cli.machine import bytes_text, kernels, usable_processors, use_threads
+from weft.cli.machine import bytes_text, use_threads
 from weft.cli.options import Json, flag, off, options_of, positional, values_of
 from weft.config import ModelConfig
 from weft.errors import ConfigError
+from weft.machine import kernels, usable_processors
 from weft.models import CachePrecision
 from weft.training.precision import resolve
+from weft.training.work import peak
 
 Precision = Literal["auto", "float32", "bfloat16"]
 MOST_STREAMS = 1024
@@ -239,7 +241,7 @@ def run_kernels(options: Kernels) -> None:
 
 
 def _peaks(precision: str) -> dict[str, Any]:
-    return {"GFLOP/s": bench_train.peak(precision), "GB/s": bench_train.peak("memory")}
+    return {"GFLOP/s": peak(precision), "GB/s": peak("memory")}
 
 
 def _kernel_row(result: Any, peaks: dict[str, float | None]) -> dict[str, Any]:

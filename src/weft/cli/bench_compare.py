@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from weft.cli import output
-from weft.cli.bench_train import Precision, flop_per_token
+from weft.cli.bench_train import Precision
 from weft.cli.bench_turns import TURN_SECONDS, Outcome, Side, take_turns
 from weft.cli.machine import bytes_text
 from weft.config import ModelConfig, TrainConfig
 from weft.errors import ConfigError, WeftError
 from weft.training.memory import check_memory
+from weft.training.work import flop_per_token
 
 FOLDER = Path(__file__).parent
 TORCH: dict[str, dict[str, dict[str, bool]]] = {  # groups of sides, and their options

@@ -13,13 +13,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from weft.cli.bench_train import peak
 from weft.config import ModelConfig
 from weft.formats.parameters import parameter_shapes
 from weft.formats.quantized import ALWAYS_INT8, BLOCK
 from weft.inference import LoadedModel
 from weft.models import KeyValueCache
 from weft.random import Generator
+from weft.training.work import peak
 
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1 + 2 / 32, "int4": 0.5 + 2 / 32}  # of one weight
 

@@ -8,7 +8,6 @@ import time
 from typing import Any, Literal
 
 from weft.config import ModelConfig, TrainConfig
-from weft.kernels import active
 from weft.models import GPT
 from weft.random import Generator
 from weft.training.memory import check_memory, estimate, most_resident
@@ -16,9 +15,9 @@ from weft.training.nonfinite import check_finite
 from weft.training.optimization import Optimization
 from weft.training.precision import dtype_of
 from weft.training.step import clip, gradients
+from weft.training.work import flop_per_token, peak
 
 WARM_UP = 3
-PEAK_SECONDS = 0.3
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -98,26 +97,3 @@ def time_steps(step: Any, steps: int) -> tuple[list[float], list[int]]:
 
 def _page_faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-
-
-def flop_per_token(config: ModelConfig) -> int:
-    """6 N + 12 L C T, forward and backward (Chowdhery et al. 2022, PaLM, appendix B; nanoGPT).
-
-    N counts the weights that are multiplied: all matrices but the tables that are only looked up,
-    and of experts those that a token is sent to.
-    C is the width of all heads together.
-    """
-    C, width = config.n_embd, config.n_head * config.head_dim
-    qkv = C * (width + 2 * config.n_kv_head * config.head_dim)
-    mlp = (2 if config.arch == "gpt2" else 3) * C * config.intermediate_size
-    mlp = config.n_expert_used * mlp + config.n_expert * C if config.n_expert else mlp
-    N = config.n_layer * (qkv + width * C + mlp) + config.vocab_size * C
-    return 6 * N + 12 * config.n_layer * width * config.block_size
-
-
-def peak(kind: str) -> float | None:
-    """GFLOP/s ("float32", "bfloat16") or GB/s ("memory"); None without native kernels."""
-    native = active.native
-    if native is None or not hasattr(native, "measure_peak"):
-        return None
-    return float(native.measure_peak(kind, PEAK_SECONDS))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
 from weft.errors import ConfigError
+from weft.machine import kernels, processor, usable_processors
 
 MAX_THREADS = 1024
 
@@ -23,19 +23,6 @@ def use_threads(threads: int | None) -> None:
 
     if active.native is not None:
         active.native.set_num_threads(threads)
-
-
-def kernels() -> dict[str, Any]:
-    """What computes: backend, instruction set, threads."""
-    from weft.kernels import active, backend
-
-    native = active.native
-    return {
-        "backend": backend(),
-        "isa": native.isa() if native else None,
-        "isas": list(native.isas()) if native else [],
-        "threads": native.num_threads() if native else 1,
-    }
 
 
 def describe() -> dict[str, Any]:
@@ -54,25 +41,6 @@ def describe() -> dict[str, Any]:
         "package": str(Path(__file__).parents[1]),
         "dependencies": dependencies(),
     }
-
-
-def processor() -> str:
-    """The CPU's own name where the system tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            names = [
-                line.split(":", 1)[1].strip() for line in file if line.startswith("model name")
-            ]
-        return names[0] if names else platform.machine()
-    except OSError:
-        return platform.processor() or platform.machine()
-
-
-def usable_processors() -> int:
-    """Processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def dependencies() -> dict[str, str | None]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft.cli.bench_train import Precision, TrainingStep, peak
+from weft.cli.bench_train import Precision, TrainingStep
 from weft.config import ModelConfig
+from weft.training.work import peak
 
 
 class MeasuredStep(TrainingStep):

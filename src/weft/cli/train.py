@@ -78,6 +78,7 @@ Train: Any = dataclasses.make_dataclass(
 
 
 def run(options: Any) -> None:
+    from weft.machine import process_began
     from weft.training import train
 
     data, out = _places(options)
@@ -88,7 +89,8 @@ def run(options: Any) -> None:
         values |= values_of(options, config)
     values = {name: v for name, v in values.items() if name not in ("data", "out")}
     with _hint_at_resuming(out):
-        result = train(data or None, out=out, resume=options.resume, **values)
+        begun = process_began()
+        result = train(data or None, out=out, resume=options.resume, begun=begun, **values)
     if options.json:
         output.result_json(result.to_dict())
         return

@@ -21,7 +21,7 @@ from weft.config import NGramConfig, to_dict
 from weft.errors import ConfigError
 from weft.models import NGram
 from weft.models.ngram_counts import CHUNK, FOLDER
-from weft.runlog import MetricsLog
+from weft.training.journal import Journal
 from weft.training.result import TrainResult
 from weft.training.sample import sample_text
 from weft.training.session import Session, state_of
@@ -58,8 +58,8 @@ def check_options(options: dict[str, Any]) -> None:
 class Counting:
     """The run of an n-gram model: counts all of the training tokens, evaluates, saves."""
 
-    def __init__(self, session: Session, log: MetricsLog, stop: StopRequest) -> None:
-        self.session, self.log, self.stop = session, log, stop
+    def __init__(self, session: Session, journal: Journal, stop: StopRequest) -> None:
+        self.session, self.journal, self.stop = session, journal, stop
         assert isinstance(session.model_config, NGramConfig)
         self.config = session.model_config
         self.start = time.monotonic()
@@ -70,13 +70,20 @@ class Counting:
         if session.step:
             session.progress.message(f"nothing left to do: all is counted in {session.run.path}")
             return self._result(session.state, 0.0)
-        record = self._count()
-        self.log.append(record)
+        with self.journal.phase("train"):
+            record = self._count()
+        self.journal.step = STEPS
+        self.journal.record(record)
         session.progress.start(0, STEPS)
         session.progress.step({**record, "step_seconds": record["seconds"]})
-        session.progress.evaluated(record, self._sample())
-        self.log.sync()
-        self._save(record)
+        with self.journal.phase("sample"):
+            sample = self._sample()
+        if sample:
+            self.journal.event("sample", text=sample)
+        session.progress.evaluated(record, sample)
+        self.journal.sync()
+        with self.journal.phase("save"):
+            self._save(record)
         return self._result(record, record["tokens_per_second"])
 
     def _count(self) -> dict[str, Any]:
@@ -152,6 +159,7 @@ class Counting:
             train_loss=train_loss,
             val_loss=val_loss,
             best_val_loss=val_loss,
+            val_tokens=self.session.validation_tokens,
             tokens_per_second=tokens_per_second,
             checkpoint=str(self.session.run.checkpoint_path(STEPS)),
         )

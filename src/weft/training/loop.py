@@ -1,7 +1,8 @@
 """The training loop: step, log, evaluate, save; every number in it a function of (config, step).
 
 No random or iterator state is kept anywhere, so that a run taken up from a checkpoint goes on to
-the same bits as one that was never interrupted.
+the same bits as one that was never interrupted. A run by the clock changes its number of steps on
+the way (clock.py), and all else follows from that number.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from weft.checkpoint import best_checkpoint, save_checkpoint
-from weft.config import to_dict
+from weft.config import TrainConfig, to_dict
 from weft.errors import MalformedFileError, NonFiniteError, WeftError
 from weft.random import manual_seed
-from weft.runlog import MetricsLog, read_metrics
+from weft.runlog import read_metrics
+from weft.training.clock import Clock
+from weft.training.evaluation import Evaluation
 from weft.training.experts import expert_figures
+from weft.training.journal import Journal
 from weft.training.nonfinite import Forward, check_finite, check_weights
 from weft.training.result import TrainResult
 from weft.training.session import Session, state_of
@@ -33,30 +37,42 @@ AVERAGED_STEPS = 100  # logged steps in the final train_loss
 class Loop:
     """One process' part of a run, from `session.step` to the end or to a signal."""
 
-    def __init__(self, session: Session, log: MetricsLog, stop: StopRequest) -> None:
-        self.session, self.log, self.stop = session, log, stop
-        self.config, self.model = session.config, session.model
-        self.start = time.monotonic() - float(session.state.get("seconds", 0.0))
-        self.busy = 0.0  # seconds in training steps, without evaluations and saves
+    def __init__(
+        self, session: Session, journal: Journal, stop: StopRequest, clock: Clock | None = None
+    ) -> None:
+        self.session, self.journal, self.stop, self.clock = session, journal, stop, clock
+        self.model = session.model
         self.first = session.step
         self.saved: int | None = session.step or None
         self.failures = 0
+        self._final: Evaluation | None = None  # of the last weights, where it is known
 
     def run(self) -> TrainResult:
         """Train to the last step, then evaluate on the whole validation split.
 
         After a signal: saves, then raises KeyboardInterrupt (SIGINT) or SystemExit (SIGTERM).
         """
-        steps = self.steps
-        self.session.progress.start(self.first, steps)
-        for step in range(self.first, steps):
+        self.session.progress.start(self.first, self.steps)
+        step = self.first
+        while step < self.steps:
+            begin = time.monotonic()
             record = self._train_step(step)
-            val_loss = self._evaluate(record) if self._is_due(step + 1) else None
+            self.journal.step = step = step + 1
+            if self.clock is not None:
+                self.clock.observe("step", time.monotonic() - begin)
+                self.clock.plan(step)
+                self.session.progress.time(self.journal.seconds, self.clock.total)
+            val_loss = self._evaluate(record) if self._is_due(step) else None
             self._log(record)
             if val_loss is not None or self.stop.received:
-                self._save(step + 1, val_loss, last=step + 1 == steps)
+                self._save(step, val_loss, last=step == self.steps)
             self.stop.check()
         return self._finish()
+
+    @property
+    def config(self) -> TrainConfig:
+        """How the run is trained, as far as it is known now."""
+        return self.session.config
 
     @property
     def steps(self) -> int:
@@ -65,17 +81,16 @@ class Loop:
         return max(self.config.steps, self.first)
 
     @property
-    def seconds(self) -> float:
-        """Wall time of the run, over all its processes."""
-        return time.monotonic() - self.start
-
-    @property
     def step_tokens(self) -> int:
         """Targets in one step."""
         return self.session.step_tokens
 
     def _is_due(self, done: int) -> bool:
-        return done % self.config.eval_interval == 0 or done == self.steps
+        if done == self.steps:
+            return True
+        if self.clock is not None:
+            return self.clock.is_due(done)
+        return done % self.config.eval_interval == 0
 
     def _train_step(self, step: int) -> dict[str, Any]:
         """One update; returns its line of the log."""
@@ -90,7 +105,7 @@ class Loop:
         rate = self.session.optimization.step(step, scale)
         self.model.zero_grad()
         duration = time.monotonic() - begin
-        self.busy += duration
+        self.journal.add("train", duration)
         return {
             "step": step + 1,
             "tokens": self.tokens(step + 1),
@@ -98,7 +113,7 @@ class Loop:
             "lr": rate,
             "grad_norm": norm,
             "tokens_per_second": self.step_tokens / max(duration, 1e-9),
-            "seconds": self.seconds,
+            "seconds": self.journal.seconds,
             "step_seconds": duration,
             **expert_figures(self.model),
         }
@@ -109,8 +124,13 @@ class Loop:
         return before + (done - self.first) * self.step_tokens
 
     def _evaluate(self, record: dict[str, Any]) -> float:
-        session = self.session
-        result = session.evaluate(self.config.eval_batches)
+        session, batches = self.session, self.config.eval_batches
+        last = self.clock is not None and record["step"] == self.steps
+        with self.journal.phase("evaluate"):
+            result = session.evaluate(self._last_batches() if last else batches)
+        self._observe("evaluate", result.seconds, result.tokens)
+        whole = result.tokens == session.validation_tokens
+        self._final = result if last or whole else None
         if not math.isfinite(result.loss):
             check_weights(self.model, record["step"], str(session.run.path))
             raise NonFiniteError(
@@ -123,32 +143,45 @@ class Loop:
         record["val_loss"] = result.loss
         return result.loss
 
+    def _observe(self, what: str, seconds: float, tokens: int = 0) -> None:
+        if self.clock is not None:
+            self.clock.observe(what, seconds, tokens)
+
     def _log(self, record: dict[str, Any]) -> None:
         step, due = record["step"], "val_loss" in record
         if due or step % self.config.log_interval == 0:
             line = {k: v for k, v in record.items() if k != "step_seconds"}
-            self.log.append({**line, "seconds": self.seconds} if due else line)
+            self.journal.record({**line, "seconds": self.journal.seconds} if due else line)
         self.session.progress.step(record)
         if due:
+            begin = time.monotonic()
             sample = self.session.sample(step_seed(self.config.seed, step))
+            self._observe("sample", time.monotonic() - begin)
+            self.journal.add("sample", time.monotonic() - begin)
+            if sample:
+                self.journal.event("sample", text=sample)
             self.session.progress.evaluated(record, sample)
 
     def _save(self, step: int, val_loss: float | None, last: bool) -> None:
         """Save; a disk that is full for a while does not end the run, three failures do."""
         check_weights(self.model, step, str(self.session.run.path))
-        self.log.sync()
+        self.journal.sync()
+        begin = time.monotonic()
         try:
             self._write(step, val_loss)
             self.saved, self.failures = step, 0
+            self._observe("save", time.monotonic() - begin)
+            self.journal.add("save", time.monotonic() - begin)
         except WeftError as error:
             self.failures += 1
             if last or self.stop.received or self.failures >= SAVE_ATTEMPTS:
                 raise
             self.session.progress.message(f"warning: {error}; the run goes on and tries again")
+            self.journal.event("warning", about="save", message=str(error))
 
     def _write(self, step: int, val_loss: float | None) -> None:
-        session = self.session
-        figures = {"tokens": self.tokens(step), "seconds": self.seconds, "val_loss": val_loss}
+        session, seconds = self.session, self.journal.seconds
+        figures = {"tokens": self.tokens(step), "seconds": seconds, "val_loss": val_loss}
         save_checkpoint(
             session.run,
             step,
@@ -160,33 +193,40 @@ class Loop:
         )
 
     def _finish(self) -> TrainResult:
-        session, seconds = self.session, self.seconds
-        session.progress.message("evaluating on the whole validation split")
-        final = self._whole_split()
-        best = self._best_on_whole_split(final)
-        done = self.steps - self.first
+        session = self.session
+        if self._final is None:
+            session.progress.message("evaluating on the whole validation split")
+        with self.journal.phase("evaluate"):
+            final = self._final or self._last_evaluation()
+            best = self._best(final)
+        done, busy = self.steps - self.first, self.journal.times.get("train", 0.0)
         return TrainResult(
             steps=self.steps,
             tokens=self.tokens(self.steps),
-            seconds=seconds,
+            seconds=self.journal.seconds,
             train_loss=self._last_losses(),
-            val_loss=final,
+            val_loss=final.loss,
             best_val_loss=best,
-            tokens_per_second=done * self.step_tokens / self.busy if done else 0.0,
+            val_tokens=final.tokens,
+            tokens_per_second=done * self.step_tokens / busy if done else 0.0,
             checkpoint=str(session.run.checkpoint_path(self.steps)),
         )
 
-    def _whole_split(self) -> float:
-        """Loss on every validation token. Everything is saved by now, so a signal ends it."""
-        return self.session.evaluate(check=self.stop.check).loss
+    def _last_batches(self) -> int | None:
+        """Batches of the last evaluation; None for the whole split."""
+        return None if self.clock is None else self.clock.last_batches()
 
-    def _best_on_whole_split(self, final: float) -> float:
-        """The best checkpoint's loss on the whole split; the model has its weights afterwards."""
+    def _last_evaluation(self) -> Evaluation:
+        """As long as the last one is. Everything is saved by now, so a signal ends it."""
+        return self.session.evaluate(self._last_batches(), check=self.stop.check)
+
+    def _best(self, final: Evaluation) -> float:
+        """The best checkpoint's loss on the same; the model has its weights afterwards."""
         best = best_checkpoint(self.session.run, optimizer=False)
         if best is None or best.step == self.steps:
-            return final
+            return final.loss
         self.model.load_state_dict(best.model)
-        return min(final, self._whole_split())
+        return min(final.loss, self._last_evaluation().loss)
 
     def _last_losses(self) -> float:
         try:

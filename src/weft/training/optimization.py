@@ -15,7 +15,7 @@ from weft.checkpoint.tensors import Array
 from weft.config import AnyModelConfig, NGramConfig, TrainConfig
 from weft.errors import CheckpointError
 from weft.optim import AdamW, Muon
-from weft.schedule import learning_rate
+from weft.schedule import Pace, learning_rate
 
 Named = list[tuple[str, Any]]
 HIDDEN = ("blocks.", "encoder.", "decoder.")  # where the matrices between the ends of a model are
@@ -39,6 +39,7 @@ class Optimization:
 
     def __init__(self, model: Any, config: TrainConfig) -> None:
         self.config = config
+        self.paces: list[Pace] = []
         hidden, rest = split(list(model.named_parameters()), config.optimizer)
         betas = (config.beta1, config.beta2)
         groups = [group for group in decay_groups(rest, config.weight_decay) if group["params"]]
@@ -74,6 +75,7 @@ class Optimization:
             warmup_steps=config.warmup_steps or 0,
             shape=config.schedule,
             decay_fraction=config.decay_fraction,
+            paces=self.paces,
         )
 
     def state(self) -> dict[str, Array]:

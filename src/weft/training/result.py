@@ -16,13 +16,16 @@ class TrainResult:
     tokens: int
     """Training tokens seen."""
     seconds: float
-    """Wall time of training and of the evaluations on the way."""
+    """Wall time from the first look at DATA to the last evaluation."""
     train_loss: float
     """Mean of the last 100 logged steps."""
     val_loss: float
-    """Of the last weights, on the whole validation split, in windows that do not overlap."""
+    """Of the last weights, on the validation split, in windows that do not overlap."""
     best_val_loss: float
     """Of the best checkpoint, on the same; the best was chosen on the batches used on the way."""
+    val_tokens: int
+    """Validation targets that were read: all of them, or as many as a run by the clock has time
+    for, spread evenly."""
     tokens_per_second: float
     """Of training steps alone, in this process; 0 where there were none."""
     checkpoint: str

@@ -17,20 +17,24 @@ from weft.config import (
     from_dict,
     unknown_key_message,
 )
-from weft.errors import ConfigError
+from weft.errors import ConfigError, WeftError
 from weft.kernels import active
+from weft.machine import machine
 from weft.random import default_generator
-from weft.runlog import MetricsLog, drop_after
 from weft.training import counting
+from weft.training.clock import Clock
 from weft.training.counting import Counting
-from weft.training.duration import steps_for
+from weft.training.journal import Journal, open_journal
 from weft.training.loop import Loop
+from weft.training.memory import most_resident
 from weft.training.progress import Progress, choose_progress
 from weft.training.result import TrainResult
 from weft.training.session import Session, begin, take_up
 from weft.training.signals import StopRequest
+from weft.training.work import flop_per_token, peak
 
 DEFAULT_STEPS = 2000
+PEAK_FROM = 20.0  # seconds of a run by the clock, from where on measuring the peak pays
 MODEL_OPTIONS = list(
     dict.fromkeys(
         field.name
@@ -48,6 +52,7 @@ def train(
     out: str,
     resume: bool = False,
     progress: Progress | None = None,
+    begun: float | None = None,
     **options: Any,
 ) -> TrainResult:
     """Train a model on `data` into the run folder `out`, or go on with the run that is there.
@@ -56,7 +61,8 @@ def train(
     ("gpt" unless it is given; see `weft.config.FAMILIES`); `vocab_size` is the one of a bpe
     tokenizer. With `resume`, only what is to change has to be given: length, learning rate
     and batch may, the model and the data may not; a folder without a run begins one.
-    `progress` shows the run (default: on stderr; `Progress()` is silent).
+    `progress` shows the run (default: on stderr; `Progress()` is silent). Minutes count from
+    `begun`, a time of `time.monotonic()` (default: now).
 
     After SIGINT or SIGTERM the step is finished and saved, and KeyboardInterrupt or
     SystemExit(143) raised. Errors: `ConfigError`, `DataError`, `RunLockedError`,
@@ -71,7 +77,7 @@ def train(
         raise ConfigError(
             f"there is a run already; {run.path}; go on with --resume, or choose another --out"
         )
-    begun = time.monotonic()
+    begun = time.monotonic() if begun is None else begun
     continuing = resume and run.config_path.exists()
     config = None if continuing else _new_config(train_options, resume, model_options.get("model"))
     run.create()
@@ -113,25 +119,96 @@ def _new_config(options: dict[str, Any], resume: bool, family: str | None) -> Tr
     return from_dict(TrainConfig, options, "train")
 
 
-def _go(session: Session, measure: bool, begun: float) -> TrainResult:
-    """Fix the length, write config.toml, cut the log at the checkpoint, and train."""
-    progress = session.progress
+def _go(session: Session, minutes: bool, begun: float) -> TrainResult:
+    """Open the journal, fix the length, write config.toml, and train."""
+    spent = float(session.state.get("seconds", 0.0))
     _announce(session)
     try:
-        if measure or session.config.steps is None:
-            session.fix_steps(session.step + steps_for(session, begun))
-            progress.message(
-                f"{session.config.minutes:g} minutes are about {session.config.steps} steps"
-            )
-        else:
-            session.write_config()
-        drop_after(session.run.metrics_path, session.step)
-        session.model.train()
-        with MetricsLog(session.run.metrics_path) as log, StopRequest() as stop:
-            counted = isinstance(session.model_config, NGramConfig)
-            return (Counting if counted else Loop)(session, log, stop).run()
+        with open_journal(session.run, session.step, begun, spent) as journal:
+            journal.add("prepare", time.monotonic() - begun)
+            with _told(journal), StopRequest() as stop:
+                return _train(session, journal, stop, minutes)
     finally:
-        progress.finish()
+        session.progress.finish()
+
+
+def _train(session: Session, journal: Journal, stop: StopRequest, minutes: bool) -> TrainResult:
+    from weft import __version__
+
+    facts = {"weft": __version__, "machine": machine(), "resumed": bool(session.step)}
+    journal.event("begin", **facts, planned=session.run.plan_path.exists())
+    splits = len(session.dataset.train), len(session.dataset.val)
+    journal.event("data", train_tokens=splits[0], val_tokens=splits[1])
+    session.model.train()
+    peak = None
+    if isinstance(session.model_config, NGramConfig):
+        session.write_config()
+        result = Counting(session, journal, stop).run()
+    else:
+        with journal.phase("measure"):
+            clock = _clock(session, journal, minutes)
+            peak = _peak(session, clock)
+        session.write_config()
+        result = Loop(session, journal, stop, clock).run()
+        session.write_config()  # the clock may have changed the number of steps
+    flop = _flop(session, result)
+    share = {"peak_fraction": flop / (1e9 * peak)} if peak and flop else {}
+    memory = {"memory_bytes": most_resident()}
+    journal.event("end", result=result.to_dict(), times=journal.times, **memory, **share)
+    return result
+
+
+@contextlib.contextmanager
+def _told(journal: Journal) -> Iterator[None]:
+    """Write down how the process ended, if not by coming to the end of the run."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as stop:
+        name = "SIGINT" if isinstance(stop, KeyboardInterrupt) else "SIGTERM"
+        journal.event("stop", signal=name)
+        raise
+    except WeftError as error:
+        known = {name: getattr(error, name, None) for name in ("where", "what")}
+        facts = {name: str(value) for name, value in known.items() if value is not None}
+        journal.event("failure", message=str(error), **facts)
+        raise
+
+
+def _clock(session: Session, journal: Journal, minutes: bool) -> Clock | None:
+    """The clock of a run with minutes; it has fixed the number of steps. None for the others.
+
+    `minutes`: they were given to this process, beyond what a run that goes on had.
+    """
+    given, before = session.config.minutes, journal.spent
+    if given is None or (session.step and not minutes and session.step == session.config.steps):
+        return None
+    if session.step and minutes:
+        session.set_minutes(given + before / 60)
+    clock = Clock(session, journal)
+    clock.begin(anew=minutes)
+    session.progress.message(
+        f"{session.config.minutes:g} minutes are about {session.config.steps} steps"
+    )
+    return clock
+
+
+def _peak(session: Session, clock: Clock | None) -> float | None:
+    """GFLOP/s of the machine, measured where the run is long enough for it."""
+    config = session.model_config
+    if clock is None or clock.total < PEAK_FROM or not isinstance(config, ModelConfig):
+        return None
+    found = peak(session.config.precision)
+    if found is not None:
+        rate = 1e9 * found / flop_per_token(config)
+        session.progress.describe({"peak_tokens_per_second": rate})
+    return found
+
+
+def _flop(session: Session, result: TrainResult) -> float | None:
+    """Floating-point operations a second in the training steps."""
+    if not isinstance(session.model_config, ModelConfig):
+        return None
+    return result.tokens_per_second * flop_per_token(session.model_config)
 
 
 def _announce(session: Session) -> None:

@@ -25,6 +25,7 @@ from weft.data import Dataset, check_long_enough
 from weft.errors import CheckpointError, ConfigError
 from weft.models import build
 from weft.random import Generator
+from weft.schedule import Pace
 from weft.training import precision
 from weft.training.evaluation import Evaluation, evaluate
 from weft.training.memory import check_memory
@@ -95,7 +96,7 @@ class Session:
     @property
     def validation_tokens(self) -> int:
         """Targets in the validation split."""
-        return len(self.dataset.val) if self.pairs is None else self.pairs.validation_tokens
+        return len(self.dataset.val) - 1 if self.pairs is None else self.pairs.validation_tokens
 
     def evaluate(
         self, max_batches: int | None = None, check: Callable[[], object] | None = None
@@ -113,9 +114,9 @@ class Session:
             check=check,
         )
 
-    def sample(self, seed: int) -> str:
-        """A text from the model, `sample_tokens` long; nothing where that is 0."""
-        length = self.config.sample_tokens
+    def sample(self, seed: int, length: int | None = None) -> str:
+        """A text from the model, `sample_tokens` long unless given; nothing where that is 0."""
+        length = self.config.sample_tokens if length is None else length
         if not length:
             return ""
         if self.pairs is not None:
@@ -141,11 +142,24 @@ class Session:
         if self.pairs is None:  # they have checked themselves
             check_long_enough(self.dataset, self.model_config.block_size)
 
-    def fix_steps(self, steps: int) -> None:
-        """Set the length of the run, and what follows from it, and write config.toml."""
-        self.config = resolve(dataclasses.replace(self.config, steps=steps))
-        self.optimization.config = self.config
-        self.write_config()
+    def set_steps(self, steps: int) -> None:
+        """Set the length of the run, and what follows from it where it is still open."""
+        warmup = self.config.warmup_steps
+        if warmup is not None:
+            warmup = min(warmup, steps)
+        config = dataclasses.replace(self.config, steps=steps, warmup_steps=warmup)
+        self._configure(resolve(config))
+
+    def set_minutes(self, minutes: float) -> None:
+        """Set the time of the run, over all its processes."""
+        self._configure(dataclasses.replace(self.config, minutes=minutes))
+
+    def set_interval(self, steps: int) -> None:
+        """Set the steps between evaluations."""
+        self._configure(dataclasses.replace(self.config, eval_interval=steps))
+
+    def _configure(self, config: TrainConfig) -> None:
+        self.config = self.optimization.config = config
 
     def write_config(self) -> None:
         """config.toml: all options, resolved, and what was changed when resuming."""
@@ -240,6 +254,8 @@ def _changed(before: TrainConfig, changes: Mapping[str, Any], run: RunFolder) ->
         fixed["data"] = before.data
     _refuse_changes(fixed, {**dict.fromkeys(FIXED), **stored}, "the data", run)
     values = {**stored, **changes, "data": before.data}
+    if "steps" in changes:
+        values.pop("minutes", None)  # from here on it is a run of so many steps
     if "learning_rate" in changes and "min_learning_rate" not in changes:
         values.pop("min_learning_rate", None)
     return resolve(from_dict(TrainConfig, values, "train"))
@@ -276,8 +292,22 @@ def _load(session: Session, checkpoint: Checkpoint) -> None:
     optimizer, carried = split_carried(checkpoint.optimizer)
     session.optimization.load_state(optimizer)
     session.step, session.state = checkpoint.step, checkpoint.state
+    if session.config.steps == session.state.get("train", {}).get("steps"):
+        session.optimization.paces = _paces(checkpoint)
     if session.streams is not None and not session.streams.load(carried):
         session.progress.message("another number of streams: their states begin anew")
+
+
+def _paces(checkpoint: Checkpoint) -> list[Pace]:
+    """The paces of a run by the clock, as its checkpoint has noted them."""
+    try:
+        rows = checkpoint.state.get("paces", [])
+        return [Pace(int(step), float(done), int(steps)) for step, done, steps in rows]
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"the paces are not lists of step, progress and steps; {checkpoint.path}/state.json; "
+            "use another checkpoint"
+        ) from error
 
 
 def _note_changes(session: Session, before: TrainConfig) -> None:
@@ -297,9 +327,11 @@ def state_of(session: Session, step: int, **figures: Any) -> dict[str, Any]:
     """state.json of a checkpoint at `step`."""
     from weft import __version__
 
+    paces = [dataclasses.astuple(pace) for pace in session.optimization.paces]
     return {
         "step": step,
         **figures,
+        **({"paces": paces} if paces else {}),
         "train": to_dict(session.config),
         "data": session.fingerprint,
         "weft": __version__,
