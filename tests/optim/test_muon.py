@@ -28,7 +28,7 @@ def in_float64(matrix, coefficients, steps, eps):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_orthogonalisation(shape):
     matrix = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    ours = orthogonalised(matrix, COEFFICIENTS, 5, 1e-7)
+    (ours,) = orthogonalised(matrix[None], COEFFICIENTS, 5, 1e-7)
     exact = in_float64(matrix, COEFFICIENTS, 5, 1e-7)
     assert ours.dtype == np.float32 and ours.flags.c_contiguous
     error = np.linalg.norm(ours - exact) / np.linalg.norm(exact)
@@ -71,8 +71,43 @@ def test_a_mistake_would_be_noticed():
     """The tolerance above is well below what one iteration too few makes of the result."""
     matrix = np.random.default_rng(0).standard_normal((16, 40)).astype(np.float32)
     exact = in_float64(matrix, COEFFICIENTS, 5, 1e-7)
-    wrong = orthogonalised(matrix, COEFFICIENTS, 4, 1e-7)
+    (wrong,) = orthogonalised(matrix[None], COEFFICIENTS, 4, 1e-7)
     assert np.linalg.norm(wrong - exact) / np.linalg.norm(exact) > 4 * TOLERANCE
+
+
+def test_matrices_together_are_as_each_alone():
+    matrices = np.random.default_rng(0).standard_normal((3, 24, 9)).astype(np.float32)
+    matrices[1] = 0
+    together = orthogonalised(matrices, COEFFICIENTS, 5, 1e-7)
+    for matrix, result in zip(matrices, together, strict=True):
+        (alone,) = orthogonalised(matrix[None], COEFFICIENTS, 5, 1e-7)
+        np.testing.assert_array_equal(result, alone)
+    assert not together[1].any()
+
+
+@pytest.mark.parametrize("options", [{}, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}])
+def test_rows_of_a_matrix_are_matrices_by_themselves(options, pair):
+    """As PyTorch's Muon moves the parts, each a parameter of its own."""
+    whole, rows = pair([(14, 6)]), (8, 4, 2)
+    pieces = [torch.nn.Parameter(p.detach().clone()) for p in whole.theirs[0].split(rows)]
+    mine = optim.Muon(whole.ours, lr=0.1, rows=rows, **options)
+    other = torch.optim.Muon(pieces, lr=0.1, **options)
+    before = whole.ours[0].array.copy()
+    whole.set_gradients()
+    for piece, gradient in zip(pieces, whole.theirs[0].grad.split(rows), strict=True):
+        piece.grad = gradient
+    mine.step()
+    other.step()
+    moved = torch.cat(pieces).detach().numpy() - before
+    for part in (slice(0, 8), slice(8, 12), slice(12, 14)):
+        difference = whole.ours[0].array[part] - before[part] - moved[part]
+        error = np.linalg.norm(difference) / np.linalg.norm(moved[part])
+        assert error < np.sqrt(2) * TOLERANCE  # both are rounded, at different places
+
+
+def test_rows_must_add_up(pair):
+    with pytest.raises(ValueError, match=r"\(2, 3\) rows of a matrix \(4, 3\)"):
+        optim.Muon(pair([(4, 3)]).ours, rows=(2, 3))
 
 
 def test_rates():

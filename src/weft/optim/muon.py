@@ -29,6 +29,8 @@ class Muon(Optimizer):
 
     rate is lr · √max(1, rows / columns) ("original", also None), or with "match_rms_adamw"
     lr · 0.2 · √max(rows, columns), for which a rate found for AdamW fits (arXiv:2502.16982).
+    With `rows`, not an option of PyTorch's, each matrix of a group is several, one above the other,
+    of so many rows each: queries, keys and values that one product makes.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Muon(Optimizer):
         eps: float = 1e-7,
         ns_steps: int = NEWTON_SCHULZ_STEPS,
         adjust_lr_fn: str | None = None,
+        rows: tuple[int, ...] | None = None,
     ) -> None:
         refuse_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if adjust_lr_fn not in RATES:
@@ -55,6 +58,7 @@ class Muon(Optimizer):
             "eps": eps,
             "ns_steps": ns_steps,
             "adjust_lr_fn": adjust_lr_fn,
+            "rows": rows,
         }
         super().__init__(params, defaults)
 
@@ -66,21 +70,53 @@ class Muon(Optimizer):
                     "Muon only supports 2D parameters whereas we found a parameter with size: "
                     f"{tuple(parameter.array.shape)}"
                 )
+            if group["rows"] is not None and sum(group["rows"]) != len(parameter.array):
+                raise ValueError(f"{group['rows']} rows of a matrix {parameter.array.shape}")
 
     def update(
         self, group: Group, parameters: Arrays, gradients: Arrays, states: States, scale: float
     ) -> None:
-        momentum, decay = group["momentum"], 1 - group["lr"] * group["weight_decay"]
-        options = group["ns_coefficients"], group["ns_steps"], group["eps"]
         averages = buffers(states, "momentum_buffer", parameters)
+        decay = 1 - group["lr"] * group["weight_decay"]
+        if decay != 1:
+            active.scale_(parameters, decay)
+        shapes: dict[tuple[int, ...], list[tuple[Array, Array]]] = {}  # of (matrix, its update)
         for parameter, gradient, average in zip(parameters, gradients, averages, strict=True):
-            if scale != 1:
-                gradient = scale * gradient
-            average += (1 - momentum) * (gradient - average)
-            update = gradient + momentum * (average - gradient) if group["nesterov"] else average
-            parameter *= decay
-            rate = adjusted_rate(group["lr"], group["adjust_lr_fn"], parameter)
-            parameter -= rate * orthogonalised(update, *options)
+            step = momentum_step(
+                average, gradient, scale, group["momentum"], nesterov=group["nesterov"]
+            )
+            for rows in parts(len(parameter), group["rows"]):
+                shapes.setdefault(parameter[rows].shape, []).append((parameter[rows], step[rows]))
+        options = group["ns_coefficients"], group["ns_steps"], group["eps"]
+        for alike in shapes.values():
+            rate = adjusted_rate(group["lr"], group["adjust_lr_fn"], alike[0][0])
+            directions = orthogonalised(np.stack([step for _, step in alike]), *options)
+            directions *= np.float32(rate)
+            for (matrix, _), direction in zip(alike, directions, strict=True):
+                matrix -= direction
+
+
+def momentum_step(
+    average: Array, gradient: Array, scale: float, momentum: float, *, nesterov: bool
+) -> Array:
+    """Move the `average` of gradients on, in place; returns what to go by, of the same shape.
+
+    That is the average, or with `nesterov` g + momentum · (average − g), for g = scale · gradient.
+    """
+    change = gradient - average if scale == 1 else np.float32(scale) * gradient - average
+    change *= np.float32(1 - momentum)
+    average += change
+    if not nesterov:
+        return average
+    change *= np.float32(momentum)  # g − average is now momentum / (1 − momentum) times the change
+    change += average
+    return change
+
+
+def parts(count: int, rows: tuple[int, ...] | None) -> list[slice]:
+    """The slices of a matrix of `count` rows that are matrices by themselves: `rows` of each."""
+    ends = np.cumsum(rows or (count,)).tolist()
+    return [slice(end - size, end) for end, size in zip(ends, rows or (count,), strict=True)]
 
 
 def adjusted_rate(lr: float, rule: str | None, parameter: Array) -> float:
@@ -92,24 +128,35 @@ def adjusted_rate(lr: float, rule: str | None, parameter: Array) -> float:
 
 
 def orthogonalised(
-    matrix: Array, coefficients: tuple[float, float, float], steps: int, eps: float
+    matrices: Array, coefficients: tuple[float, float, float], steps: int, eps: float
 ) -> Array:
-    """About U Vᵀ for a matrix U S Vᵀ, by Newton–Schulz iteration in bfloat16, as PyTorch does."""
+    """About U Vᵀ for each matrix U S Vᵀ of `matrices` (N, rows, columns), in float32.
+
+    By Newton–Schulz iteration in bfloat16, as PyTorch does; but X is multiplied once by
+    a·I + b·G + c·G², G being the smaller of X Xᵀ and Xᵀ X, and so needs no sums of its own.
+    """
     a, b, c = coefficients
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = _rounded(matrix.T if tall else matrix)  # (rows, columns), rows <= columns
-    norm = _rounded(np.sqrt(np.float32(active.sum_of_squares([_wide(x)]))))
-    x = _rounded(_wide(x) / max(_wide(norm), np.float32(eps)))  # no singular value above 1
+    tall = matrices.shape[1] > matrices.shape[2]
+    norms = np.sqrt([active.sum_of_squares([matrix]) for matrix in matrices])  # of Frobenius
+    scales = (1 / np.maximum(norms, eps)).astype(np.float32)
+    x = _rounded(matrices * scales[:, None, None])  # no singular value above 1
+    diagonal = np.arange(min(x.shape[1:]))
     for _ in range(steps):
-        gram = active.matmul(x, x, False, True)  # (rows, rows)
-        update = _rounded(b * _wide(gram) + c * _wide(active.matmul(gram, gram)))
-        x = _rounded(a * _wide(x) + _wide(active.matmul(update, x)))
-    return np.ascontiguousarray(_wide(x).T if tall else _wide(x))
+        gram = active.matmul(x, x, tall, not tall)  # (N, n, n), n the smaller side
+        inner = _wide(gram)
+        inner *= np.float32(c)
+        inner[:, diagonal, diagonal] += np.float32(b)
+        outer = active.matmul(gram, _rounded(inner))  # b·G + c·G²
+        outer[:, diagonal, diagonal] = _rounded(
+            _wide(outer[:, diagonal, diagonal]) + np.float32(a)
+        )
+        x = active.matmul(x, outer) if tall else active.matmul(outer, x)
+    return _wide(x)
 
 
 def _rounded(x: Any) -> Array:
     return active.cast(np.ascontiguousarray(x), ml_dtypes.bfloat16)
 
 
-def _wide(x: Array) -> Array:
-    return active.cast(x, np.float32)
+def _wide(x: Any) -> Array:
+    return active.cast(np.ascontiguousarray(x), np.float32)
