@@ -7,7 +7,7 @@ from weft.config import ModelConfig, TrainConfig
 from weft.errors import CheckpointError
 from weft.models import GPT
 from weft.random import Generator
-from weft.training.optimization import Optimization, default_learning_rate
+from weft.training.optimization import Optimization, default_learning_rate, rows_apart
 from weft.training.session import resolve
 from weft.training.step import gradients
 
@@ -36,12 +36,27 @@ def test_decay_pulls_on_matrices_only():
 
 def test_muon_takes_the_matrices_of_the_blocks():
     model, optimization = build("muon")
-    (group,) = optimization.optimizers["muon"].param_groups
+    fused, others = optimization.optimizers["muon"].param_groups
     expected = [n for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2]
-    assert group["param_names"] == expected and len(expected) == 8
+    assert sorted(fused["param_names"] + others["param_names"]) == sorted(expected)
+    assert fused["param_names"] == [n for n in expected if ".qkv." in n] and len(expected) == 8
+    assert fused["rows"] == (16, 16, 16) and others["rows"] is None
     rest = [n for g in optimization.optimizers["adamw"].param_groups for n in g["param_names"]]
     assert sorted(rest + expected) == sorted(n for n, _ in model.named_parameters())
     assert {"embedding.weight", "position.weight"} <= set(rest)
+
+
+def test_grouped_heads_have_rows_of_their_own():
+    config = ModelConfig(
+        vocab_size=11, arch="qwen3", n_layer=1, n_head=4, n_kv_head=2, head_dim=6, n_embd=16
+    )
+    rows = rows_apart(GPT(config, Generator(0)))
+    assert rows == {"blocks.0.attention.qkv.weight": (24, 12, 12)}
+
+
+def test_muon_has_the_momentum_of_the_run():
+    _, optimization = build("muon", muon_momentum=0.8)
+    assert {g["momentum"] for g in optimization.optimizers["muon"].param_groups} == {0.8}
 
 
 def test_both_follow_one_schedule(rng):

@@ -147,9 +147,7 @@ def orthogonalised(
         inner *= np.float32(c)
         inner[:, diagonal, diagonal] += np.float32(b)
         outer = active.matmul(gram, _rounded(inner))  # b·G + c·G²
-        outer[:, diagonal, diagonal] = _rounded(
-            _wide(outer[:, diagonal, diagonal]) + np.float32(a)
-        )
+        outer[:, diagonal, diagonal] = _rounded(_wide(outer[:, diagonal, diagonal]) + np.float32(a))
         x = active.matmul(x, outer) if tall else active.matmul(outer, x)
     return _wide(x)
 
