@@ -14,7 +14,7 @@ constexpr float TAIL[] = {9.441064298e-02f,  1.703976840e-01f, 1.243791580e-01f,
                           3.086593747e-02f,  8.488349617e-03f, 5.025865394e-04f, -6.298726076e-04f,
                           -1.771117677e-04f, 3.577668394e-05f, 1.878671719e-05f};
 
-inline vf sigmoid(vf x) { return 1.0f / (1.0f + exp(-x)); }
+inline vf sigmoid(vf x) { return reciprocal(1.0f + exp(-x)); }
 
 inline vf tanh_cdf(vf x) {
     const vf cubic = fma(x * x * TANH_CUBIC, x, x);
@@ -33,7 +33,7 @@ struct Normal {
 
 inline Normal normal(vf x) {
     const vf z = min(splat(20.0f), abs(x)); // the tail at 20 is 0 in float32
-    const vf u = (4.0f - z) / (4.0f + z), e = exp(z * z * -0.5f);
+    const vf u = (4.0f - z) * reciprocal(4.0f + z), e = exp(z * z * -0.5f);
     vf p = splat(TAIL[10]);
     for (int i = 9; i >= 0; i--) p = fma(p, u, TAIL[i]);
     const vf tail = e * p;

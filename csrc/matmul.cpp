@@ -101,21 +101,30 @@ Operand operand(const Array& a, bool transposed, int64_t offset = 0, bool round 
             round && a.dtype == Dtype::f32};
 }
 
-// Column sums, LANES columns at a time; 64 rows at a time, so that rounding
-// grows with N / 64.
+// Column sums of x (N, M), 64 rows at a time, so that rounding grows with N / 64. VECTORS of
+// columns go side by side, which is as much as memory gives at once.
+template <class T, class Part>
+inline void column_sums(const T* x, int64_t N, int64_t M, float* y, int64_t c, Part part) {
+    constexpr int SIDE = 4;
+    vf total[SIDE] = {};
+    for (int64_t r0 = 0; r0 < N; r0 += 64) {
+        vf sums[SIDE] = {};
+        for (int64_t r = r0; r < least(r0 + 64, N); r++)
+#pragma GCC unroll 4
+            for (int j = 0; j < SIDE; j++) sums[j] += part(x + r * M + c, j);
+        for (int j = 0; j < SIDE; j++) total[j] += sums[j];
+    }
+    for (int j = 0; j < SIDE; j++) store_some(y + c + j * LANES, total[j], M - c - j * LANES);
+}
+
 template <class T> void column_sums(const T* x, int64_t N, int64_t M, float* y) {
-    parallel_ranges(M, 4 * LANES, [&](int64_t begin, int64_t end) {
-        for (int64_t c = begin; c < end; c += LANES) {
-            const int64_t n = least(LANES, end - c);
-            vf total = zero();
-            for (int64_t r0 = 0; r0 < N; r0 += 64) {
-                vf part = zero();
-                for (int64_t r = r0; r < least(r0 + 64, N); r++)
-                    part = part + (n == LANES ? load(x + r * M + c) : load(x + r * M + c, n));
-                total = total + part;
-            }
-            store_some(y + c, total, n);
-        }
+    parallel_ranges(M, 4 * LANES, [&](int64_t c, int64_t end) {
+        if (end - c == 4 * LANES)
+            column_sums(x, N, M, y, c, [](const T* p, int j) { return load(p + j * LANES); });
+        else
+            column_sums(x, N, M, y, c, [&](const T* p, int j) {
+                return load_some(p + j * LANES, end - c - j * LANES);
+            });
     });
 }
 

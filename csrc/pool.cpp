@@ -49,8 +49,15 @@ class Pool {
     std::atomic<bool> busy{false};
 
   private:
+    static constexpr int MOST = 64;
+    struct alignas(64) Piece { // of the tasks, from `next` to `end`
+        std::atomic<int64_t> next{0};
+        int64_t end = 0;
+    };
+
     void work(int index);
-    void drain();
+    void cut(int64_t n, int pieces);
+    void drain(int index);
     bool join();
     void leave();
     uint64_t wait_for_job(uint64_t seen);
@@ -60,8 +67,8 @@ class Pool {
     // has come down to 0 before it is written again.
     Task task = nullptr;
     void* context = nullptr;
-    int64_t count = 0;
-    std::atomic<int64_t> next{0};
+    int pieces = 0; // as many as threads take part, MOST at most
+    Piece piece[MOST];
     std::atomic<bool> open{false};
     std::atomic<int> active{0};
     std::atomic<int> limit{0}; // workers with an index below this one take part
@@ -74,9 +81,24 @@ class Pool {
     int started = 0;
 };
 
-void Pool::drain() {
+// Each thread has a piece of its own, the same part of every job: what it wrote in the kernel
+// before, rows of an activation, it finds in its own cache again.
+void Pool::cut(int64_t n, int count) {
+    pieces = count < MOST ? count : MOST;
+    for (int64_t i = 0; i < pieces; i++) {
+        piece[i].next.store(n * i / pieces, std::memory_order_relaxed);
+        piece[i].end = n * (i + 1) / pieces;
+    }
+}
+
+// Thread `index` takes its own piece, then what others have left of theirs.
+void Pool::drain(int index) {
     inside = true;
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(context, i);
+    for (int k = 0; k < pieces; k++) {
+        Piece& from = piece[(index + k) % pieces];
+        for (int64_t i; (i = from.next.fetch_add(1, std::memory_order_relaxed)) < from.end;)
+            task(context, i);
+    }
     inside = false;
 }
 
@@ -120,7 +142,7 @@ void Pool::work(int index) {
     for (uint64_t seen = 0;;) {
         seen = wait_for_job(seen);
         if (index >= limit.load() || !join()) continue;
-        drain();
+        drain(index + 1);
         leave();
     }
 }
@@ -135,8 +157,8 @@ int Pool::start(int helpers) {
 
 void Pool::run(int64_t n, Task f, void* ctx, int threads) {
     const int helpers = start(int(n < threads ? n : threads) - 1);
-    task = f, context = ctx, count = n;
-    next.store(0);
+    task = f, context = ctx;
+    cut(n, helpers + 1);
     limit.store(helpers);
     open.store(true);
     generation.fetch_add(1);
@@ -144,7 +166,7 @@ void Pool::run(int64_t n, Task f, void* ctx, int threads) {
         std::lock_guard lock(mutex);
         wake.notify_all();
     }
-    drain();
+    drain(0);
     open.store(false);
     wait_for_workers();
 }

@@ -1,5 +1,6 @@
-// The thread pool. A kernel cuts its output into tiles and calls parallel_for; which thread
-// computes a tile is not fixed, what a tile contains is, so the bits never depend on the threads.
+// The thread pool. A kernel cuts its output into tiles and calls parallel_for; each thread begins
+// with a part of its own and helps others when it is done. Which thread computes a tile is not
+// fixed, what a tile contains is, so the bits never depend on the threads.
 #pragma once
 #include <stdint.h>
 

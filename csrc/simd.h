@@ -161,9 +161,20 @@ static inline vf fma(vf a, vf b, vf c) {
 }
 static inline vf fma(vf a, vf b, float c) { return fma(a, b, splat(c)); }
 
-// A NaN in b comes through, one in a does not.
+// A NaN in b comes through, one in a does not. (Compilers make two instructions of a mask and ?:.)
+#if defined(__AVX512F__)
+static inline vf max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+static inline vf min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+#elif defined(__AVX2__)
+static inline vf max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+static inline vf min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+#elif defined(__SSE2__)
+static inline vf max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
+static inline vf min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
+#else
 static inline vf max(vf a, vf b) { return a > b ? a : b; }
 static inline vf min(vf a, vf b) { return a < b ? a : b; }
+#endif
 static inline vf abs(vf x) { return as_float(as_int(x) & 0x7fffffff); }
 static inline vf copysign(vf x, vf sign) {
     return as_float((as_int(x) & 0x7fffffff) | (as_int(sign) & (int32_t)0x80000000));
@@ -177,6 +188,18 @@ static inline vf sqrt(vf x) {
 #else
     for (int i = 0; i < LANES; i++) x[i] = __builtin_sqrtf(x[i]);
     return x;
+#endif
+}
+
+// 1 / x for x of 1 or more, infinity and NaN; within 1.1 ulp. Where there is an estimate of 14
+// bits, a step of Newton's, which takes a quarter of a division's time.
+static inline vf reciprocal(vf x) {
+#if defined(__AVX512F__)
+    const vf most = min(splat(3e38f), x); // infinity would be multiplied by 0
+    const vf guess = (vf)_mm512_rcp14_ps((__m512)most);
+    return guess * (vf)_mm512_fnmadd_ps((__m512)most, (__m512)guess, (__m512)splat(2.0f));
+#else
+    return 1.0f / x;
 #endif
 }
 
@@ -243,7 +266,7 @@ static inline vf tanh(vf x) {
     p = fma(p, s, 1.33314422036e-1f);
     p = fma(p, s, -3.33332819422e-1f);
     p = fma(p * s, x, x);
-    const vf far = copysign(1.0f - 2.0f / (exp(a + a) + 1.0f), x);
+    const vf far = copysign(1.0f - 2.0f * reciprocal(exp(a + a) + 1.0f), x);
     return a < 0.625f ? p : x == x ? far : x;
 }
 
