@@ -65,7 +65,7 @@ def test_no_option_is_without_a_text(weft, path):
 
 
 def test_verbs_that_are_not_built_are_not_listed(weft):
-    for verb in ("chat", "serve", "plan"):
+    for verb in ("serve", "finetune"):
         assert verb not in weft("--help").out.split()
         assert weft(verb).code == 2
 
@@ -78,7 +78,7 @@ def test_version(weft):
     ("argv", "error"),
     [
         ("trian x", "unknown command 'trian'; weft; did you mean train?"),
-        ("xyzzy", "unknown command 'xyzzy'; weft; choose one of train, ladder, generate"),
+        ("xyzzy", "unknown command 'xyzzy'; weft; choose one of train, plan, ladder"),
         ("bench trian", "unknown command 'trian'; weft bench; did you mean train?"),
         ("help trian", "unknown command 'trian'; weft; did you mean train?"),
         ("info", "missing argument MODEL; weft info; see weft info --help"),

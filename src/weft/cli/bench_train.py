@@ -8,23 +8,19 @@ import time
 from typing import Any, Literal
 
 from weft.config import ModelConfig, TrainConfig
-from weft.models import GPT
-from weft.random import Generator
 from weft.training.memory import check_memory, estimate, most_resident
 from weft.training.nonfinite import check_finite
-from weft.training.optimization import Optimization
-from weft.training.precision import dtype_of
-from weft.training.step import clip, gradients
+from weft.training.planning import MadeUpStep
 from weft.training.work import flop_per_token, peak
 
 WARM_UP = 3
 Precision = Literal["float32", "bfloat16"]
 
 
-class TrainingStep:
-    """A model, its optimiser and one batch of made-up tokens; call it to take a step.
+class TrainingStep(MadeUpStep):
+    """A step as `weft train` takes it with AdamW, checked as there.
 
-    The parts are those of `weft train`. Raises `WeftError` for a model too large for memory.
+    Raises `WeftError` for a model too large for memory.
     """
 
     def __init__(
@@ -34,29 +30,16 @@ class TrainingStep:
         precision: Precision,
         checkpoint_gradients: bool = False,
     ) -> None:
-        self.config = TrainConfig(
+        train = TrainConfig(
             data="made-up", out="bench", steps=1_000_000, batch_size=batch_size,
             learning_rate=1e-3, precision=precision, checkpoint_gradients=checkpoint_gradients,
         )  # fmt: skip
-        check_memory(config, self.config)
-        generator = Generator(0)
-        self.model = GPT(config, generator)
-        self.model.checkpoint_gradients = checkpoint_gradients
-        self.optimization = Optimization(self.model, self.config)
-        self.dtype = dtype_of(precision)
-        shape = (batch_size, config.block_size)
-        self.batch = tuple(generator.integers(0, config.vocab_size, shape) for _ in range(2))
-        self.step = 0
+        check_memory(config, train)
+        super().__init__(config, train)
 
-    def __call__(self) -> float:
-        """The loss of the step."""
-        loss = gradients(self.model, [(self.batch[0], self.batch[1])], self.dtype)
-        norm, scale = clip(self.model, self.config.grad_clip)
+    def check(self, loss: float, norm: float) -> None:
+        """Stop at what is not finite, as a run does."""
         check_finite(self.model, loss, norm, self.step, "bench")
-        self.optimization.step(self.step, scale)
-        self.model.zero_grad()
-        self.step += 1
-        return loss
 
 
 def measure(config: ModelConfig, step: TrainingStep, steps: int) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Verb:
 
 VERBS = {
     "train": Verb("train", "train a model on a text", "weft train book.txt --minutes 10"),
+    "plan": Verb("plan", "what that would choose, and why", "weft plan book.txt --minutes 10"),
     "ladder": Verb("ladder", "every family, from n-gram to GPT", "weft ladder book.txt"),
     "generate": Verb("generate", "continue a text", 'weft generate runs/book-1 "Once upon"'),
     "eval": Verb("evaluate", "loss, perplexity, bits per byte", "weft eval runs/book-1 other.txt"),

@@ -17,12 +17,15 @@ from weft.data import (
     Corpus,
     Dataset,
     PairEncoder,
+    TokenShard,
     is_dataset,
+    is_shard,
     line_boundary,
     open_corpus,
     open_dataset,
     prepare,
 )
+from weft.data.prepare import TRAIN, VALIDATION
 from weft.errors import ConfigError, DataError
 from weft.tokenizers import BPETokenizer, CharacterTokenizer, load_tokenizer
 from weft.training.progress import Progress
@@ -83,6 +86,13 @@ class Source:
             encoder = PairEncoder(tokenizer, self.config.data)
             return prepare(self.corpus, encoder, *common, line_boundary)
         return prepare(self.corpus, tokenizer, *common)
+
+    def count(self) -> int:
+        """Tokens of DATA that is shards."""
+        files = [self.config.data]
+        if not is_shard(self.config.data):
+            files = [str(Path(self.config.data, name)) for name in (TRAIN, VALIDATION)]
+        return sum(len(TokenShard.open(file)) for file in files)
 
     def _beside_shards(self) -> Path:
         path = Path(self.config.data)

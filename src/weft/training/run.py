@@ -27,6 +27,7 @@ from weft.training.counting import Counting
 from weft.training.journal import Journal, open_journal
 from weft.training.loop import Loop
 from weft.training.memory import most_resident
+from weft.training.planning import Planner
 from weft.training.progress import Progress, choose_progress
 from weft.training.result import TrainResult
 from weft.training.session import Session, begin, take_up
@@ -85,7 +86,10 @@ def train(
         if config is None:
             session = take_up(run, train_options, model_options, progress)
         else:
-            session = begin(run, config, model_options, progress)
+            planner = _planner(train_options, model_options, begun)
+            session = begin(run, config, model_options, progress, planner)
+            if planner is not None:
+                progress.message(planner.plan.summary())
         with _thread_count(session.config.threads):
             if isinstance(session.model_config, NGramConfig):
                 counting.check_options(train_options)
@@ -117,6 +121,15 @@ def _new_config(options: dict[str, Any], resume: bool, family: str | None) -> Tr
     if "steps" not in options and "minutes" not in options:
         options = {**options, "steps": DEFAULT_STEPS}
     return from_dict(TrainConfig, options, "train")
+
+
+def _planner(
+    train_options: dict[str, Any], model_options: dict[str, Any], begun: float
+) -> Planner | None:
+    """Who chooses what was not given, for a GPT that is trained by the clock."""
+    if "minutes" not in train_options or model_options.get("model", "gpt") != "gpt":
+        return None
+    return Planner(train_options, model_options, train_options["minutes"], begun)
 
 
 def _go(session: Session, minutes: bool, begun: float) -> TrainResult:

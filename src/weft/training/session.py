@@ -31,6 +31,7 @@ from weft.training.evaluation import Evaluation, evaluate
 from weft.training.memory import check_memory
 from weft.training.optimization import Optimization, default_learning_rate, width
 from weft.training.pairs import Pairs
+from weft.training.planning import Planner
 from weft.training.preparation import Source, check_same_data, fingerprint, reopen
 from weft.training.progress import Progress
 from weft.training.sample import sample_text
@@ -173,13 +174,24 @@ class Session:
 
 
 def begin(
-    run: RunFolder, config: TrainConfig, model_options: Mapping[str, Any], progress: Progress
+    run: RunFolder,
+    config: TrainConfig,
+    model_options: Mapping[str, Any],
+    progress: Progress,
+    planner: Planner | None = None,
 ) -> Session:
-    """A new run. The caller holds the lock; config.toml is not written yet."""
+    """A new run. The caller holds the lock; config.toml is not written yet.
+
+    A `planner` chooses what was not given.
+    """
     source = Source(config)
+    if planner is not None:
+        config = source.config = planner.tokens(source)
     tokenizer = source.tokenizer()
-    options = {**model_options, "vocab_size": tokenizer.vocab_size}
-    model_config = model_from_dict(options)
+    if planner is not None:
+        config, model_options = planner.rest(source, tokenizer)
+        planner.write(run)
+    model_config = model_from_dict({**model_options, "vocab_size": tokenizer.vocab_size})
     config = resolve(config, width(model_config))
     check_memory(model_config, config)
     in_pairs = isinstance(model_config, EncoderDecoderConfig)
