@@ -2,35 +2,34 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.reports.thinning import Thinning
 
-losses = st.one_of(st.none(), st.floats(0, 100))
-logs = st.lists(
-    st.fixed_dictionaries(
-        {"train_loss": losses, "grad_norm": losses}, optional={"val_loss": st.floats(0, 100)}
-    ),
-    min_size=1,
-    max_size=120,
-)
+value = st.one_of(st.none(), st.integers(0, 50))
+logs = st.lists(st.tuples(value, value, value), min_size=1, max_size=60)
 
 
 def thinned(log, **bounds):
     thinning = Thinning(**bounds)
-    numbered = [{"step": step, **line} for step, line in enumerate(log, 1)]
+    names = ("train_loss", "grad_norm", "val_loss")
+    numbered = [
+        {"step": step, **dict(zip(names, line, strict=True))} for step, line in enumerate(log, 1)
+    ]
     for line in numbered:
         thinning.add(line)
     return numbered, thinning
 
 
+@settings(deadline=None)
 @given(logs)
 def test_a_short_log_is_kept_whole(log):
     numbered, thinning = thinned(log)
     assert thinning.lines() == numbered and thinning.count == len(log)
 
 
+@settings(deadline=None)
 @given(logs, st.integers(4, 40), st.integers(2, 20))
 def test_a_long_one_keeps_its_extremes_its_ends_and_its_best(log, kept, evaluations):
     numbered, thinning = thinned(log, kept=kept, evaluations=evaluations)
@@ -45,10 +44,11 @@ def test_a_long_one_keeps_its_extremes_its_ends_and_its_best(log, kept, evaluati
     assert any(v["train_loss"] is None for v in lines) == any(
         v["train_loss"] is None for v in numbered
     )
-    val = [[v["val_loss"] for v in of if "val_loss" in v] for of in (numbered, lines)]
+    val = [[v["val_loss"] for v in of if v["val_loss"] is not None] for of in (numbered, lines)]
     assert min(val[0], default=0) == min(val[1], default=0)
 
 
+@settings(deadline=None)
 @given(logs, st.integers(2, 40))
 def test_means_are_exact_and_few(log, buckets):
     numbered, thinning = thinned(log, buckets=buckets)
@@ -62,8 +62,7 @@ def test_means_are_exact_and_few(log, buckets):
         own = numbered[n * width : (n + 1) * width]
         values = [line["train_loss"] for line in own if line["train_loss"] is not None]
         assert math.isclose(mean["step"], sum(line["step"] for line in own) / len(own))
-        if values:  # sums in another order: at most 120 roundings of numbers up to 100
-            expected = math.fsum(values) / len(values)
-            assert math.isclose(mean["train_loss"], expected, rel_tol=1e-12, abs_tol=1e-300)
+        if values:  # whole numbers: their sums are exact in any order
+            assert mean["train_loss"] == sum(values) / len(values)
         else:
             assert "train_loss" not in mean

@@ -54,6 +54,7 @@ VERBS = {
         "gradcheck", "check a layer of your own", "weft gradcheck mine.py:Layer --shape 2,3"
     ),
     "lessons": Verb("lessons", "lessons to run, from words to a GPT", "weft lessons 4"),
+    "report": Verb("report", "a page about a run, for a browser", "weft report runs/book-1"),
     "doctor": Verb("doctor", "check the machine, or a run folder", "weft doctor runs/book-1"),
 }
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from weft.cli import output
+from weft.cli import failure, output
 from weft.cli.options import Json, flag, off, options_of, positional, values_of
 from weft.config import FAMILIES, Family, TrainConfig
-from weft.errors import ConfigError
+from weft.errors import ConfigError, RunLockedError
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def run(options: Any) -> None:
     for config in dict.fromkeys([*FAMILIES.values(), TrainConfig]):
         values |= values_of(options, config)
     values = {name: v for name, v in values.items() if name not in ("data", "out")}
-    with _hint_at_resuming(out):
+    with _hint_at_resuming(out), _reporting(out):
         begun = process_began()
         result = train(data or None, out=out, resume=options.resume, begun=begun, **values)
     if options.json:
@@ -100,6 +100,7 @@ def run(options: Any) -> None:
         ("validation loss", f"{result.val_loss:.4f} (best {result.best_val_loss:.4f})"),
         ("speed", f"{result.tokens_per_second:,.0f} tokens per second"),
         ("checkpoint", result.checkpoint),
+        ("report", str(Path(out, "report.html"))),
     ]
     output.result(output.table(rows))
     _next_commands(out)
@@ -144,7 +145,9 @@ def remove_run(path: Path) -> None:
         return
     with folder.lock():
         folder.config_path.unlink(missing_ok=True)  # first: what remains is not a run to resume
-        folder.metrics_path.unlink(missing_ok=True)
+        logs = (folder.metrics_path, folder.events_path, folder.plan_path)
+        for file in (*logs, folder.path / "report.html"):
+            file.unlink(missing_ok=True)
         for inside in (folder.checkpoints_path, folder.data_path):
             if inside.is_dir() and not inside.is_symlink():
                 shutil.rmtree(inside)
@@ -158,6 +161,34 @@ def _hint_at_resuming(out: str) -> Iterator[None]:
         if Path(out, "checkpoints").is_dir():
             output.note(f"weft: go on with: weft train --resume --out {shlex.quote(out)}")
         raise
+
+
+@contextmanager
+def _reporting(out: str) -> Iterator[None]:
+    """Write report.html after the block, also where the run was stopped or went wrong.
+
+    What happens to the report is no matter of the run's: a warning at most.
+    """
+    from weft.checkpoint import RunFolder
+
+    try:
+        yield
+    except (ConfigError, RunLockedError):
+        raise  # it never began: the folder is somebody else's
+    except BaseException:
+        if RunFolder(out).config_path.exists():
+            _write_report(out)
+        raise
+    _write_report(out)
+
+
+def _write_report(out: str) -> None:
+    from weft.reports import write_report
+
+    try:
+        write_report(out)
+    except Exception as error:
+        output.note(f"weft: warning: no report: {output.one_line(failure.describe(error))}")
 
 
 def _next_commands(out: str) -> None:

@@ -89,7 +89,7 @@ def read_run(path: str | Path) -> RunRecord:
     log = Thinning()
     for line in _metrics(run.metrics_path):
         log.add(line)
-    events = _events(run.path / "events.jsonl")
+    events = _events(run.events_path)
     ended = [event for event in events if event.get("kind") == "end"]
     return RunRecord(
         path=run.path,
@@ -101,7 +101,7 @@ def read_run(path: str | Path) -> RunRecord:
         means=sorted(log.means(), key=lambda line: line["step"]),
         logged=log.count,
         events=events,
-        plan=json_object(run.path / "plan.json"),
+        plan=json_object(run.plan_path),
         result=_result(ended[-1:]),
         checkpoints=run.checkpoints(),
     )
