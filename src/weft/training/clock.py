@@ -44,6 +44,7 @@ class Clock:
         self.total = 60 * session.config.minutes
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._planned_at = 0.0
+        self._end: int | None = None  # steps, where the run is to end before its time
         self._noted = 0  # steps of the last plan that was worth a line
         step, self._sample = _measure(session, TIMED_SHARE * self.total)
         self._recent.append(step)
@@ -96,6 +97,27 @@ class Clock:
         self.session.set_steps(fitting)
         self.session.progress.length(fitting)
 
+    def bring_to_an_end(self, done: int) -> bool:
+        """Begin the last part of the schedule now, and make it short; False if it has begun.
+
+        The part is as long as it would have been for a run that had been planned to end here.
+        """
+        config, optimization = self.session.config, self.session.optimization
+        now = progress(done, self._steps, config.warmup_steps or 0, optimization.paces)
+        part = config.decay_fraction if config.schedule == "wsd" else 1 - now
+        if done < (config.warmup_steps or 0) or (config.schedule == "wsd" and now >= 1 - part):
+            return False
+        ahead = max(1, round(done * part / max(1 - part, 0.5)))
+        end = min(done + ahead, self._fitting(done))
+        if end >= self._steps:
+            return False
+        optimization.paces.append(Pace(done, 1 - part, end))
+        self._end = end
+        self.journal.event("replan", before=self._steps, after=end, why="it over-fits")
+        self.session.set_steps(end)
+        self.session.progress.length(end)
+        return True
+
     def last_batches(self) -> int | None:
         """Batches of the last evaluation: None, the whole validation split, if time allows."""
         rows, block_size = self.session.config.batch_size, self.session.model_config.block_size
@@ -110,6 +132,8 @@ class Clock:
 
     def _fitting(self, done: int) -> int:
         """Steps in all that fit, if what comes costs what it has cost."""
+        if self._end is not None:
+            return max(done, self._end)
         left = (1 - SPARE_SHARE) * self.total - self.journal.seconds - self._closing()
         step = statistics.fmean(self._recent)
         interval = self.session.config.eval_interval or MOST_EVALUATIONS

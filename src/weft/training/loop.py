@@ -24,6 +24,7 @@ from weft.training.evaluation import Evaluation
 from weft.training.experts import expert_figures
 from weft.training.journal import Journal
 from weft.training.nonfinite import Forward, check_finite, check_weights
+from weft.training.overfitting import rise
 from weft.training.result import TrainResult
 from weft.training.session import Session, state_of
 from weft.training.signals import StopRequest
@@ -45,6 +46,8 @@ class Loop:
         self.first = session.step
         self.saved: int | None = session.step or None
         self.failures = 0
+        self._evaluations: list[tuple[int, float]] = []
+        self._warned = False
         self._final: Evaluation | None = None  # of the last weights, where it is known
 
     def run(self) -> TrainResult:
@@ -64,6 +67,8 @@ class Loop:
                 self.session.progress.time(self.journal.seconds, self.clock.total)
             val_loss = self._evaluate(record) if self._is_due(step) else None
             self._log(record)
+            if val_loss is not None:
+                self._meet_overfitting(step, val_loss)
             if val_loss is not None or self.stop.received:
                 self._save(step, val_loss, last=step == self.steps)
             self.stop.check()
@@ -142,6 +147,22 @@ class Loop:
             )
         record["val_loss"] = result.loss
         return result.loss
+
+    def _meet_overfitting(self, step: int, val_loss: float) -> None:
+        """Say that the run over-fits, once; by the clock, bring it to its end."""
+        self._evaluations.append((step, val_loss))
+        found = rise(self._evaluations)
+        if found is None or self._warned or step == self.steps:
+            return
+        self._warned = True
+        text = (
+            f"over-fitting since step {found.best_step:,}: the validation loss rose from "
+            f"{found.best:.4f} to {found.last:.4f}; the best checkpoint is kept"
+        )
+        if self.clock is not None and self.clock.bring_to_an_end(step):
+            text += f", and the run ends after step {self.steps:,}"
+        self.session.progress.message(text)
+        self.journal.event("warning", about="overfitting", message=text)
 
     def _observe(self, what: str, seconds: float, tokens: int = 0) -> None:
         if self.clock is not None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -54,7 +55,8 @@ def test_more_time_makes_larger_models_that_get_more_steps(facts):
     assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
     for plan in plans:
         assert plan.steps * plan.step_seconds <= 60 * plan.minutes
-        assert plan.steps >= rules.fewest_steps(0.9 * 60 * plan.minutes) or plan is plans[0]
+    for plan in plans[1:-1]:  # the ladder has sizes on both sides of the best one
+        assert rules.size_error(plan.tokens, plan.weights) < math.log(1.6)
 
 
 def test_a_machine_without_memory_gets_a_smaller_model(facts):
@@ -94,8 +96,8 @@ def test_heads_divide_a_width_that_was_given(facts):
 
 def test_a_text_that_is_read_often_gets_dropout(facts):
     assert value(planned(facts, 1.0, train_tokens=10**8), "dropout") == 0
-    little = value(planned(facts, 1.0, train_tokens=10**6), "dropout")
-    assert 0 <= little < value(planned(facts, 1.0, train_tokens=10**4), "dropout")
+    assert value(planned(facts, 1.0, train_tokens=10**6), "dropout") == 0
+    assert value(planned(facts, 1.0, train_tokens=10**4), "dropout") >= 0.2
 
 
 def test_a_tiny_text_has_a_window_that_fits(facts):

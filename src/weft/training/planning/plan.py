@@ -1,13 +1,14 @@
 """A plan: everything that a run with --minutes chooses, each choice with its reason.
 
 `plan_tokenizer` and then `plan_model` ask the rules for what was not given. Sizes are tried on this
-machine: a model is as large as leaves enough steps for the time (`rules.fewest_steps`).
+machine: the best one is a third of the tokens that it can read in the time (`rules.size_error`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from weft.config import ModelConfig, TrainConfig, from_dict
 from weft.data import Statistics
 from weft.training import precision
-from weft.training.memory import estimate, memory_limit
+from weft.training.memory import count_parameters, estimate, memory_limit
 from weft.training.optimization import default_learning_rate
 from weft.training.planning import rules
 from weft.training.planning.rules import RUNGS, Ruled, Rung
@@ -118,7 +119,7 @@ def plan_model(
     limit = memory_limit() if limit is None else limit
     rung, step = _size(vocab_size, train_tokens, given, seconds, timer, limit)
     steps = max(1, int(seconds / step))
-    reason = f"{steps:,} steps of {1e3 * step:.0f} ms fit; a wider model would get too few"
+    reason = f"of those whose {steps:,} steps of {1e3 * step:.0f} ms fit, the best size"
     model, train, taken = plan.model, plan.train, {**given}
     arch = Ruled("qwen3", "rotary positions, RMSNorm, norms on queries and keys")
     plan.choose(model, "arch", arch, taken)
@@ -133,11 +134,11 @@ def plan_model(
     plan.steps, plan.step_seconds = steps, step
     plan.tokens = steps * rows * length * given.get("accumulate", 1)
     plan.epochs = plan.tokens / max(train_tokens, 1)
-    plan.choose(model, "dropout", rules.dropout(plan.epochs), taken)
+    config, _ = _configs(vocab_size, {**model, **train, **given})
+    plan.weights = count_parameters(config)
+    plan.choose(model, "dropout", rules.dropout(plan.epochs, plan.weights, train_tokens), taken)
     _optimisation(plan, width, taken)
-    config, options = _configs(vocab_size, {**model, **train, **given})
-    counted = estimate(config, options)
-    plan.memory_bytes, plan.weights = counted.total, counted.weights // 4
+    plan.memory_bytes = estimate(*_configs(vocab_size, {**model, **train, **given})).total
     if plan.text:
         size, kind = plan.text["bytes"], plan.text["kind"]
         plan.expected = rules.expected_bits(60 * plan.minutes, size, kind)
@@ -148,12 +149,14 @@ def _optimisation(plan: Plan, width: int, given: Mapping[str, Any]) -> None:
     name = plan.choose(
         train, "optimizer", Ruled("muon", "for matrices; AdamW takes the rest"), given
     )
-    adamw, muon = rules.rates(width)
+    adamw = rules.learning_rate(width)
     if name == "adamw":
         adamw = Ruled(default_learning_rate(width), "AdamW alone, for this width")
     plan.choose(train, "learning_rate", adamw, given)
     if name == "muon":
+        muon = Ruled(0.02, "Muon's, for the matrices of the blocks")
         plan.choose(train, "muon_learning_rate", muon, given)
+        plan.choose(train, "muon_momentum", rules.momentum(plan.steps), given)
     plan.choose(train, "schedule", Ruled("wsd", "holds the rate, then brings it down"), given)
     decay = Ruled(rules.DECAY, "the last part, in which the loss falls most")
     plan.choose(train, "decay_fraction", decay, given)
@@ -161,7 +164,7 @@ def _optimisation(plan: Plan, width: int, given: Mapping[str, Any]) -> None:
         train["min_learning_rate"] = 0.0
     warmup = Ruled(max(1, plan.steps // 20), "a twentieth of the run")
     plan.choose(train, "warmup_steps", warmup, given)
-    plan.choose(train, "weight_decay", rules.weight_decay(plan.epochs), given)
+    plan.choose(train, "weight_decay", Ruled(0.0, "no gain from it in runs like this"), given)
 
 
 def _size(
@@ -172,28 +175,30 @@ def _size(
     timer: Timer,
     limit: int,
 ) -> tuple[Rung, float]:
-    """The largest size that leaves enough steps, and the seconds of its step.
+    """The best size for the time, and the seconds of its step.
 
-    Sizes are timed from the smallest up, until one leaves too few, or is sure to.
+    Sizes are timed from the smallest up, until one is further from the best than the one before.
     """
-    enough = rules.fewest_steps(seconds)
     best: tuple[Rung, float] | None = None
-    before = 0.0  # FLOP of a step of the best
+    before, least = 0.0, math.inf  # FLOP of a step of the best; how far from the best size
     for rung in RUNGS:
         options = {**_options(rung, train_tokens), **given}
         if "n_embd" in given and "n_head" not in given:
             options["n_head"] = _heads(given["n_embd"])
         config, train = _configs(vocab_size, options)
-        work = float(flop_per_token(config) * config.block_size * train.batch_size)
+        tokens = config.block_size * train.batch_size * train.accumulate
+        work, weights = float(flop_per_token(config) * tokens), count_parameters(config)
         if best is not None:
+            if work <= before or estimate(config, train).total > MOST_MEMORY * limit:
+                continue
             guess = GAIN * best[1] * work / before
-            too_large = estimate(config, train).total > MOST_MEMORY * limit
-            if too_large or seconds / guess < enough or work <= before:
+            if rules.size_error(tokens * seconds / guess, weights) > least:
                 break
         step = timer(config, train)
-        if best is not None and seconds / step < enough:
+        error = rules.size_error(tokens * seconds / step, weights)
+        if error > least:
             break
-        best, before = (rung, step), work
+        best, before, least = (rung, step), work, error
     assert best is not None
     return best
 
