@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -378,3 +379,26 @@ def test_a_peer_that_is_missing_is_named(load):
     assert (there, missing) == ({}, ["llama.cpp"])
     with pytest.raises(WeftError, match="cannot run /nonexistent"):
         inference.find_peers(["llama.cpp"], "/nonexistent")
+
+
+def test_random_search_and_plan_meet_in_one_table(load, tmp_path):
+    text = tmp_path / "little.txt"
+    text.write_text("A bird sat on the hill, and a cat ran over the mat.\n" * 200)
+    search = load("search")
+    for what in ("plan", "random"):
+        arguments = types.SimpleNamespace(
+            what=what, text=[text], minutes=[0.02], repeats=1, out=tmp_path
+        )
+        search.POINTS = 2
+        search.work(arguments)
+        search.work(arguments)  # all of it is there
+    rows = search.known(tmp_path / "search.jsonl")
+    assert [(row["what"], row["point"]) for row in rows] == [
+        ("plan", 0), ("random", 0), ("random", 1),
+    ]  # fmt: skip
+    last = search.table(tmp_path / "search.jsonl").splitlines()[-1]
+    assert last.startswith("| little | 0.02 |")
+    points = [search.point(search.Random(i)) for i in range(20)]
+    assert points[0] == search.point(search.Random(0)) and points[0] != points[1]
+    for options in points:
+        assert options["n_embd"] % options["n_head"] == 0
