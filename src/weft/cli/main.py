@@ -32,6 +32,7 @@ VERBS = {
     "plan": Verb("plan", "what that would choose, and why", "weft plan book.txt --minutes 10"),
     "ladder": Verb("ladder", "every family, from n-gram to GPT", "weft ladder book.txt"),
     "generate": Verb("generate", "continue a text", 'weft generate runs/book-1 "Once upon"'),
+    "chat": Verb("chat", "talk with a model in the terminal", "weft chat runs/book-1"),
     "eval": Verb("evaluate", "loss, perplexity, bits per byte", "weft eval runs/book-1 other.txt"),
     "convert": Verb(
         "convert", "to Hugging Face, GGUF, nanoGPT", "weft convert runs/book-1 book.gguf"

@@ -59,7 +59,9 @@ def read_gguf(path: Path) -> ModelFiles:
     tokenizer, note = read_tokenizer(container.values, config.vocab_size, where)
     notes += [note] if note else []
     weights = _weights(container, expected, where)
-    return ModelFiles(config, weights, tokenizer, path, "gguf", tuple(notes))
+    template = container.values.get("tokenizer.chat_template")
+    template = template if isinstance(template, str) else None
+    return ModelFiles(config, weights, tokenizer, path, "gguf", tuple(notes), template)
 
 
 def _config(container: Container, where: str) -> tuple[ModelConfig, list[str]]:

@@ -22,6 +22,7 @@ DEFAULT_ENDPOINT = "https://huggingface.co"
 WHOLE, INDEX, PICKLED = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 BESIDE: tuple[str, ...] = ("generation_config.json", "special_tokens_map.json")
 BESIDE += ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt")
+BESIDE += ("chat_template.jinja",)
 MAX_ANSWER_BYTES = 16 << 20
 Report = Callable[[str, int, int], object]  # file, bytes that are here, bytes of it in all
 

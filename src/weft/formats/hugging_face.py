@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from weft.checkpoint import tensors
-from weft.checkpoint.bounded_json import read_object
+from weft.checkpoint.bounded_json import read_bytes, read_object
 from weft.errors import MalformedFileError, UnsupportedFileError
 from weft.formats.hugging_face_config import Description, read_config
 from weft.formats.hugging_face_names import Parameter, parameters
@@ -23,7 +23,8 @@ from weft.formats.model_files import Array, ModelFiles, Weights
 
 CONFIG, PICKLED = "config.json", "pytorch_model.bin"
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-MAX_INDEX_BYTES = 16 << 20
+CHAT_TEMPLATE, TOKENIZER_CONFIG = "chat_template.jinja", "tokenizer_config.json"
+MAX_INDEX_BYTES, MAX_TEMPLATE_BYTES = 16 << 20, 1 << 20
 DTYPES = ("float32", "bfloat16", "float16")
 LISTED = 10  # names of each kind that an error spells out
 _PREFIXES = ("module.", "_orig_mod.", "transformer.", "model.")
@@ -60,8 +61,9 @@ def read(folder: Path) -> ModelFiles:
     table = list(parameters(description.config, description.attention_bias, description.mlp_bias))
     _check_tensors(table, stored, folder)
     tokenizer, more = read_tokenizer(folder, description.config.vocab_size)
-    weights = _weights(description, table, stored, folder)
-    return ModelFiles(description.config, weights, tokenizer, folder, "hf", (*notes, *more))
+    template, unread = read_chat_template(folder)
+    weights, notes = _weights(description, table, stored, folder), [*notes, *more, *unread]
+    return ModelFiles(description.config, weights, tokenizer, folder, "hf", tuple(notes), template)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -255,6 +257,23 @@ def read_tokenizer(folder: Path, vocab_size: int) -> tuple[Any, list[str]]:
             f"the tokenizer has {tokenizer.vocab_size:,} tokens, the model {vocab_size:,}", folder
         )
     return tokenizer, []
+
+
+def read_chat_template(folder: Path) -> tuple[str | None, list[str]]:
+    """The text of the folder's chat template, if it has one; a note where it cannot be read."""
+    try:
+        if (folder / CHAT_TEMPLATE).exists():
+            data = read_bytes(inside(folder, CHAT_TEMPLATE), MAX_TEMPLATE_BYTES)
+            return data.decode(errors="replace"), []
+        if not (folder / TOKENIZER_CONFIG).exists():
+            return None, []
+        found = read_object(inside(folder, TOKENIZER_CONFIG)).get("chat_template")
+    except MalformedFileError as error:
+        return None, [f"its chat template cannot be read: {str(error).partition(';')[0]}"]
+    if isinstance(found, list):  # several by name, as files of 2024 have them
+        named = [t for t in found if isinstance(t, dict) and t.get("name") == "default"]
+        found = named[0].get("template") if named else None
+    return (found if isinstance(found, str) else None), []
 
 
 def listed(names: Iterable[str]) -> str:

@@ -120,3 +120,5 @@ class ModelFiles:
     """Its name for people and `--to`: hf, gguf, nanogpt, openai, keras, llama2c."""
     notes: tuple[str, ...] = ()
     """What the user must know: "the output layer differs from the embedding: untied", say."""
+    chat_template: str | None = None
+    """How it wants a conversation, a program that is not run here; None where it does not say."""

@@ -39,7 +39,8 @@ class LoadedModel:
 
     `dtype` is the compute precision, None for the weights' own; `cache` that of keys and values,
     None for the compute precision; `step` and `state` are those of the checkpoint (0 and empty for
-    a model of another program); `notes` what the user must know.
+    a model of another program); `notes` what the user must know; `chat_template` the model's own,
+    which is not run (templates.py).
     """
 
     def __init__(
@@ -57,12 +58,13 @@ class LoadedModel:
         notes: Sequence[str] = (),
         cache: CachePrecision | None = None,
         precision: InferencePrecision | None = None,
+        chat_template: str | None = None,
     ) -> None:
         """`model` may be None where `weights` are given, and `build` that makes it of them."""
         self._model, self._tokenizer, self._weights, self._build = model, tokenizer, weights, build
         self.config, self.path, self.step, self.dtype = config, path, step, dtype
         self.state, self.notes, self.cache = state or {}, tuple(notes), cache
-        self._precision = precision
+        self._precision, self.chat_template = precision, chat_template
         self._decoder: Decoder | None = None
         self._fingerprint: str | None = None
         self._vocabulary: Vocabulary | None = None

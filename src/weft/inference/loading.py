@@ -175,6 +175,7 @@ def _load_foreign(path: Path, precision: Precision, cache: CachePrecision | None
         weights=weights,
         build=lambda: build(files.config, weights, chosen),
         notes=files.notes,
+        chat_template=files.chat_template,
     )
 
 

@@ -1,0 +1,238 @@
+"""`weft chat`: a pipe's turns and its JSON, the commands, a terminal's keys, harmless output."""
+
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tiny_model import save_run, tiny
+
+import weft as package
+from weft.cli.chat import harmless
+from weft.cli.chat_lines import Lines
+from weft.cli.generate_options import Sampling
+from weft.errors import ConfigError
+
+
+@pytest.fixture
+def said(weft, run_folder, monkeypatch):
+    """`said("line\\n...", options)`: what `weft chat` makes of a pipe."""
+
+    def run(text, *words, model=run_folder):
+        data = text if isinstance(text, bytes) else text.encode()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+        return weft("chat", model, "--until=length", "--max-tokens=9", *words)
+
+    return run
+
+
+def turns(ran):
+    assert ran.code == 0, ran.err
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def test_each_line_of_a_pipe_is_a_turn(said, run_folder):
+    ran = said("once\nupon\n")
+    loaded = package.load(run_folder)
+    first = loaded.generate("once", seed=0, max_tokens=9)
+    second = loaded.generate(f"once{first}\nupon"[-12:], seed=1, max_tokens=9)
+    assert ran.code == 0 and first.strip("\n") in ran.out
+    texts = [turn["answer"] for turn in turns(said("once\nupon\n", "--json"))]
+    assert texts[0] == first and len(texts[1]) == len(second) == 9
+    assert ran.out == "".join(text.strip("\n") + "\n" for text in texts)
+    assert said("once\nupon\n").out == ran.out and said("once\nupon\n", "--seed=3").out != ran.out
+
+
+def test_json_tells_what_was_read_and_what_was_dropped(said):
+    ran = said("once\n/retry\nupon\n", "--json")
+    first, again, second = turns(ran)
+    assert (first["turn"], again["turn"], second["turn"]) == (1, 1, 2)
+    assert (first["seed"], again["seed"], second["seed"]) == (0, 1, 2)
+    assert first["user"] == again["user"] == "once" and first["answer"] != again["answer"]
+    assert first["prompt_tokens"] == first["conversation_tokens"] == 4 and again["reused_tokens"]
+    # A context of 16 tokens: 4 for the answer; 12 of the text, which has 4 + 9 + 1 + 4.
+    assert second["conversation_tokens"] == 18 and second["prompt_tokens"] <= 12
+    assert second["dropped_turns"] == 0 and second["finish_reason"] == "length"
+    assert "[context full: its start is no longer read; " in ran.err
+    ran = said("once\nupon\na\ntime\n", "--json")
+    dropped = [turn["dropped_turns"] for turn in turns(ran)]
+    assert dropped == sorted(dropped) and dropped[-1] >= 2
+    assert f"the first {dropped[-1]} turns are no longer read" in ran.err
+
+
+def test_commands(said, tmp_path):
+    saved = tmp_path / "talk.json"
+    ran = said(f"once\n/undo\n/history\n/tokens\nupon\n/save {saved}\n/reset\n/history\n"
+               f"/load {saved}\n/history\n/system a cat\n/system\n/temperature 0\n/retry\n"
+               "/set top_k 3\n/set\n/help\n/quit\nnever read\n")  # fmt: skip
+    assert ran.code == 0 and "never" not in ran.out
+    for note in ("[took back 'once' and its answer]", "[nothing was said yet]", "[1 of 16 tokens",
+                 f"[saved in {saved}]", "[a new conversation]", "[a conversation of 1 turn; ",
+                 "[system: a cat]", "[temperature 0.0]", "[temperature 0: it will be the same",
+                 "[top_k 3]", "/retry", "presence_penalty"):  # fmt: skip
+        assert note in ran.err, note
+    messages = json.loads(saved.read_text())["messages"]
+    assert [m["role"] for m in messages] == ["user", "assistant"]
+    assert messages[0]["content"] == "upon" and messages[1]["seed"] == 1
+    lines = ran.out.splitlines()
+    assert lines[-2].startswith("upon") or "upon" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("/retyr\n", "unknown command /retyr; chat; did you mean /retry?"),
+        ("/undo\n", "nothing was said yet; /undo; say something first"),
+        ("/quit now\n", "/quit takes nothing after it; chat; leave 'now' out"),
+        ("/temperature hot\n", "temperature 'hot'; chat; give a number"),
+        ("/temperature -1\n", "temperature = -1.0; sampling; give from 0 to 100"),
+        ("/set to_k 3\n", "unknown setting 'to_k'; /set; did you mean top_k?"),
+        ("/save\n", "/save without a file; chat; say /save FILE.json"),
+        ("/load nothing.json\n", "no such file; nothing.json; give one that /save wrote"),
+        ("ONCE\n", "unknown character"),
+        (b"once\n\xff\n", "line 2 is not UTF-8 text; stdin; convert it to UTF-8 first"),
+    ],
+)
+def test_an_error_in_a_pipe_ends_it(said, text, error):
+    ran = said(text)
+    assert ran.code in (1, 2) and error in ran.err.splitlines()[-1]
+
+
+def test_sampling_options_are_those_of_generate(said, run_folder):
+    assert said("once\n", "--temperature=0").out == said("once\n", "--top-k=1", "--seed=9").out
+    ran = said("once\n", "--banned-words=o", "--json", "--frequency-penalty=1")
+    text = package.load(run_folder).generate(
+        "once", max_tokens=9, banned_words=["o"], frequency_penalty=1.0
+    )
+    assert turns(ran)[0]["answer"] == text
+    assert Sampling().temperature == turns(ran)[0]["temperature"]
+    assert said("once\n", "--template=chatml").code == 2
+
+
+def test_several_lines_are_one_turn_and_a_slash_can_be_said(said):
+    ran = said('once\\\nupon\n"""\na\n\n time\n"""\n"""b"""\n', "--json")
+    assert [turn["user"] for turn in turns(ran)] == ["once\nupon", "a\n\n time", "b"]
+    ran = said('"""\n/quit')
+    assert ran.code == 1 and "unknown character '/'" in ran.err
+    assert "unknown character '/'" in said("//quit\n").err
+
+
+def test_lines_are_bounded(monkeypatch):
+    monkeypatch.setattr("weft.cli.chat_lines.LONGEST", 8)
+    stdin = io.TextIOWrapper(io.BytesIO(b"12345678901\n"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(ConfigError, match="line 1 has more than 8 bytes; stdin; shorten it"):
+        Lines().turn()
+
+
+def test_no_control_sequence_gets_through():
+    assert harmless("\x1b[2Ja\tb\nc\r\x07\x9b\u202e\u2066") == (
+        "\\x1b[2Ja\tb\nc\\r\\x07\\x9b\\u202e\\u2066"
+    )
+    assert harmless("héllo 👩‍👩‍👧 汉字 \u200d é") == "héllo 👩‍👩‍👧 汉字 \u200d é"
+
+
+def test_a_saved_conversation_goes_on(said, tmp_path):
+    saved = tmp_path / "talk.json"
+    said(f"once\n/save {saved}\n", "--system=a cat")
+    (turn,) = turns(said("upon\n", "--load", saved, "--json"))
+    assert turn["turn"] == 2
+    saved.write_text("{}")
+    ran = said("upon\n", "--load", saved)
+    assert ran.code == 3 and "not a saved conversation: its format" in ran.err
+
+
+class Terminal:
+    """`weft chat` as a user has it: keys go in, the screen's bytes come out."""
+
+    def __init__(self, model, *words):
+        self.screen = b""
+        self.mine, theirs = pty.openpty()
+        command = [sys.executable, "-m", "weft", "chat", str(model), *map(str, words)]
+        environment = os.environ | {"TERM": "dumb", "WEFT_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self.wait_for(">>> ")
+
+    def type(self, text):
+        os.write(self.mine, text.encode())
+
+    def wait_for(self, pattern, seconds=60):
+        """Read on until the text is there; returns all before it, and forgets it."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern.encode(), self.screen)):
+            assert time.monotonic() < end, self.screen
+            self.screen += os.read(self.mine, 4096)
+        before, self.screen = self.screen[: found.start()], self.screen[found.end() :]
+        return before.decode()
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.mine)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    opened = []
+
+    def start(model, *words):
+        opened.append(Terminal(model, *words))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def test_a_terminal(terminal, run_folder):
+    """One conversation, as starting a process takes longest: stop, keep, go on, leave twice."""
+    screen = terminal(run_folder, "--max-tokens=1000000", "--until=length")
+    screen.type("ONCE\n")
+    assert "unknown character" in screen.wait_for(">>> ")  # and the chat goes on
+    screen.type("once\n")
+    screen.wait_for("once\r\n")
+    screen.wait_for("[a-z]{2}")
+    screen.interrupt()
+    screen.wait_for(r"\[stopped\]")
+    screen.wait_for(">>> ")
+    screen.type("/tokens\n")
+    screen.wait_for(r"1 turn\]")
+    screen.wait_for(">>> ")
+    screen.interrupt()
+    screen.wait_for("leaves]")
+    screen.wait_for(">>> ")
+    screen.type("/history\n")  # something was said between: it counts anew
+    screen.wait_for("\r\n>>> ")
+    screen.interrupt()
+    screen.wait_for("leaves]")
+    screen.wait_for(">>> ")
+    screen.interrupt()
+    assert screen.process.wait(30) == 130
+
+
+def test_control_sequences_of_a_model_do_not_reach_the_terminal(terminal, tmp_path):
+    from weft.tokenizers import CharacterTokenizer
+
+    loaded = tiny(vocab_size=3)
+    loaded.tokenizer = CharacterTokenizer.train("\x1b[a")
+    model = save_run(tmp_path / "escapes", loaded).path
+    screen = terminal(model, "--max-tokens=40", "--until=length")
+    screen.type("a\n")
+    screen.wait_for("a\r\n")
+    shown = screen.wait_for(">>> ")
+    assert "\\x1b" in shown and "\x1b[" not in shown.split("\x1b[?2004h")[0].strip()
+    screen.type("\x04")
+    assert screen.process.wait(30) == 0  # the end of the input is how one leaves
