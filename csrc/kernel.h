@@ -33,10 +33,10 @@ template <class Body> inline void parallel_ranges(int64_t n, int64_t grain, cons
 template <class T> class Scratch {
   public:
     explicit Scratch(int64_t n)
-        : bytes(size_t(n) * sizeof(T)), block(static_cast<T*>(acquire(bytes))) {
+        : bytes(size_t(n) * sizeof(T)), block(static_cast<T*>(borrow(bytes))) {
         if (!block) __builtin_trap(); // a few MB at most: the machine has nothing left at all
     }
-    ~Scratch() { release(block, bytes); }
+    ~Scratch() { give_back(block, bytes); }
     Scratch(const Scratch&) = delete;
     Scratch& operator=(const Scratch&) = delete;
     operator T*() const { return block; }

@@ -9,6 +9,11 @@ namespace weft {
 void* acquire(size_t bytes);
 void release(void* block, size_t bytes); // the same `bytes` as in acquire
 
+// The same for memory that the calling thread itself gives back soon: its blocks are its own again,
+// without a lock, and in its own caches.
+void* borrow(size_t bytes);
+void give_back(void* block, size_t bytes);
+
 size_t retained_bytes(); // kept but not in use; bounded
 
 } // namespace weft
