@@ -1,5 +1,6 @@
 // The formulas of the activations on vectors, as in src/weft/kernels/reference/activation.py.
 #pragma once
+#include "kernels.h"
 #include "simd.h"
 
 namespace weft::WEFT_ISA {
@@ -48,6 +49,26 @@ inline vf normal_slope(vf x) {
 inline vf silu_slope(vf x) {
     const vf s = sigmoid(x);
     return s * fma(x, 1.0f - s, 1.0f);
+}
+
+// f(x) and f'(x), which have most of their work in common.
+struct Bent {
+    vf y, slope;
+};
+
+template <Curve curve> inline Bent bend(vf x) {
+    if constexpr (curve == Curve::gelu) {
+        const Normal n = normal(x);
+        return {x * n.cdf, fma(x, n.pdf, n.cdf)};
+    } else if constexpr (curve == Curve::gelu_tanh) {
+        const vf cdf = tanh_cdf(x), y = x * cdf;
+        const vf inner = fma(splat(3 * TANH_CUBIC), x * x, 1.0f);
+        return {y, fma(y * (1.0f - cdf) * (2 * TANH_SCALE), inner, cdf)};
+    } else {
+        const vf above = x < 0.0f ? zero() : x; // and a NaN
+        if constexpr (curve == Curve::relu2) return {above * above, above + above};
+        return {above, x > 0.0f ? splat(1.0f) : zero()};
+    }
 }
 
 inline vf gelu(vf x, bool tanh) { return x * (tanh ? tanh_cdf(x) : normal(x).cdf); }

@@ -1,5 +1,6 @@
 // matmul.cpp for Python.
 #include "binding.h"
+#include <nanobind/stl/string.h>
 
 namespace weft {
 namespace {
@@ -56,31 +57,51 @@ Out linear_forward(const In& x, const In& w, const std::optional<In>& b,
     return y;
 }
 
-std::tuple<Out, Out> linear_gelu_forward(const In& x, const In& w, const std::optional<In>& b,
-                                         bool tanh) {
-    require_floats(x.array, w.array);
-    require_linear("linear_gelu_forward", x, w);
-    require_bias("linear_gelu_forward", w, b);
-    Out pre = allocate(x->dtype, {x->shape[0], w->shape[0]}), y = like(pre);
-    run(y.array.size * 8, [&] { kernels().linear_gelu_forward(x, w, absent_or(b), tanh, pre, y); });
-    return {std::move(pre), std::move(y)};
+Curve curve_of(const std::string& name) {
+    if (name == "gelu") return Curve::gelu;
+    if (name == "gelu_tanh") return Curve::gelu_tanh;
+    if (name == "relu") return Curve::relu;
+    if (name == "relu2") return Curve::relu2;
+    throw Unsupported(); // the definition says what there is
 }
 
-std::tuple<Out, Out, std::optional<Out>> linear_backward(const In& dy, const In& x, const In& w,
-                                                         bool bias, const std::optional<In>& pre,
-                                                         bool tanh) {
+std::tuple<Out, Out> linear_activation_forward(const In& x, const In& w, const std::optional<In>& b,
+                                               const std::string& activation) {
+    require_floats(x.array, w.array);
+    require_linear("linear_activation_forward", x, w);
+    require_bias("linear_activation_forward", w, b);
+    const Curve curve = curve_of(activation);
+    Out slope = allocate(x->dtype, {x->shape[0], w->shape[0]}), y = like(slope);
+    run(y.array.size * 8,
+        [&] { kernels().linear_activation_forward(x, w, absent_or(b), curve, slope, y); });
+    return {std::move(slope), std::move(y)};
+}
+
+std::tuple<Out, Out, std::optional<Out>> backward(const char* function, const In& dy, const In& x,
+                                                  const In& w, bool bias,
+                                                  const std::optional<In>& slope) {
     require_floats(dy.array, x.array, w.array);
-    require_linear("linear_backward", x, w);
+    require_linear(function, x, w);
     if (dy->dims != 2 || dy->shape[0] != x->shape[0] || dy->shape[1] != w->shape[0])
-        fail_shapes("linear_backward", "dy", dy, "w", w);
-    require_matrix("linear_backward", "pre", pre, x, x->shape[0], x->shape[1]);
+        fail_shapes(function, "dy", dy, "w", w);
+    require_matrix(function, "slope", slope, x, x->shape[0], x->shape[1]);
     Out dx = like(x), dw = like(w, Dtype::f32);
     std::optional<Out> db;
     if (bias) db = allocate(Dtype::f32, {w->shape[0]});
     run(dx.array.size * 8 + dw.array.size * 8, [&] {
-        kernels().linear_backward(dy, x, w, absent_or(pre), tanh, dx, dw, db ? db->array : Array{});
+        kernels().linear_backward(dy, x, w, absent_or(slope), dx, dw, db ? db->array : Array{});
     });
     return {std::move(dx), std::move(dw), std::move(db)};
+}
+
+std::tuple<Out, Out, std::optional<Out>> linear_backward(const In& dy, const In& x, const In& w,
+                                                         bool bias) {
+    return backward("linear_backward", dy, x, w, bias, {});
+}
+
+std::tuple<Out, Out, std::optional<Out>>
+linear_scaled_backward(const In& dy, const In& x, const In& w, bool bias, const In& slope) {
+    return backward("linear_scaled_backward", dy, x, w, bias, slope);
 }
 
 void require_same_floats(const char* function, const char* name, const Array& a, const char* like,
@@ -128,12 +149,14 @@ void bind_matmul(nb::module_& m) {
     def(m, "matmul", &matmul, "a"_a, "b"_a, "transpose_a"_a = false, "transpose_b"_a = false);
     def(m, "linear_forward", &linear_forward, "x"_a, "w"_a, "b"_a.none(), "residual"_a = nb::none(),
         "p"_a = 0.0, "key"_a = 0);
-    def(m, "linear_gelu_forward", &linear_gelu_forward, "x"_a, "w"_a, "b"_a.none(), "tanh"_a);
+    def(m, "linear_activation_forward", &linear_activation_forward, "x"_a, "w"_a, "b"_a.none(),
+        "activation"_a);
     def(m, "linear_swiglu_forward", &linear_swiglu_forward, "x"_a, "w"_a, "b"_a.none(), "gate"_a);
     def(m, "linear_swiglu_backward", &linear_swiglu_backward, "dy"_a, "x"_a, "w"_a, "bias"_a,
         "gate"_a, "up"_a);
-    def(m, "linear_backward", &linear_backward, "dy"_a, "x"_a, "w"_a, "bias"_a,
-        "pre"_a = nb::none(), "tanh"_a = true);
+    def(m, "linear_backward", &linear_backward, "dy"_a, "x"_a, "w"_a, "bias"_a);
+    def(m, "linear_scaled_backward", &linear_scaled_backward, "dy"_a, "x"_a, "w"_a, "bias"_a,
+        "slope"_a);
 }
 
 } // namespace weft

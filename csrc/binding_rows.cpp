@@ -145,6 +145,72 @@ Out rotary_forward(const In& x, const In& cos, const In& sin) { return rotary(x,
 
 Out rotary_backward(const In& dy, const In& cos, const In& sin) { return rotary(dy, cos, sin, -1); }
 
+// A projection, its heads' norms and its angles.
+void require_projection(const char* function, const Array& qkv, int64_t heads,
+                        const std::optional<In>& wq, const std::optional<In>& wk, const Array& cos,
+                        const Array& sin) {
+    require_floats(qkv);
+    if (cos.dtype != Dtype::f32 || sin.dtype != Dtype::f32) throw Unsupported();
+    if (qkv.dims != 4 || qkv.shape[3] % 2 || cos.dims != 2 || cos.shape[0] != qkv.shape[1] ||
+        cos.shape[1] != qkv.shape[3] / 2)
+        fail_shapes(function, "qkv", qkv, "cos", cos);
+    require_same_shape(function, "cos", cos, "sin", sin);
+    if (heads < 1 || heads >= qkv.shape[2] || (qkv.shape[2] - heads) % 2)
+        fail(PyExc_ValueError, "%s: %zd heads do not hold %zd queries, keys and values", function,
+             Py_ssize_t(qkv.shape[2]), Py_ssize_t(heads));
+    if (wq.has_value() != wk.has_value() || qkv.size == 0) throw Unsupported();
+    for (const std::optional<In>* w : {&wq, &wk}) {
+        if (!*w) continue;
+        const Array& weight = **w;
+        if (weight.dtype != Dtype::f32) throw Unsupported();
+        if (weight.dims != 1 || weight.shape[0] != qkv.shape[3])
+            fail_shapes(function, "qkv", qkv, "w", weight);
+    }
+}
+
+std::tuple<Out, std::optional<Out>> rotary_qkv_forward(const In& qkv, int64_t heads,
+                                                       const std::optional<In>& wq,
+                                                       const std::optional<In>& wk, double eps,
+                                                       const In& cos, const In& sin) {
+    require_projection("rotary_qkv_forward", qkv, heads, wq, wk, cos, sin);
+    Out y = like(qkv);
+    std::optional<Out> rstd;
+    const int64_t turned = (heads + qkv->shape[2]) / 2;
+    if (wq) rstd = allocate(Dtype::f32, {qkv->shape[0], qkv->shape[1], turned});
+    run(qkv->size, [&] {
+        kernels().rotary_qkv_forward(qkv, heads, weft::absent_or(wq), weft::absent_or(wk),
+                                     float(eps), cos, sin, y, absent_or(rstd));
+    });
+    return {std::move(y), std::move(rstd)};
+}
+
+std::tuple<Out, std::optional<Out>, std::optional<Out>>
+rotary_qkv_backward(const In& dy, const In& qkv, int64_t heads, const std::optional<In>& wq,
+                    const std::optional<In>& wk, const std::optional<In>& rstd, const In& cos,
+                    const In& sin) {
+    const char* name = "rotary_qkv_backward";
+    require_projection(name, qkv, heads, wq, wk, cos, sin);
+    require_alike(name, dy, qkv);
+    if (rstd.has_value() != wq.has_value()) throw Unsupported();
+    if (rstd) {
+        const Array& r = *rstd;
+        if (r.dtype != Dtype::f32) throw Unsupported();
+        if (r.dims != 3 || r.shape[0] != qkv->shape[0] || r.shape[1] != qkv->shape[1] ||
+            r.shape[2] != (heads + qkv->shape[2]) / 2)
+            fail_shapes(name, "qkv", qkv, "rstd", r);
+    }
+    Out dqkv = like(qkv);
+    std::optional<Out> dwq, dwk;
+    if (wq)
+        dwq = allocate(Dtype::f32, {qkv->shape[3]}), dwk = allocate(Dtype::f32, {qkv->shape[3]});
+    run(qkv->size, [&] {
+        kernels().rotary_qkv_backward(dy, qkv, heads, weft::absent_or(wq), weft::absent_or(wk),
+                                      weft::absent_or(rstd), cos, sin, dqkv, absent_or(dwq),
+                                      absent_or(dwk));
+    });
+    return {std::move(dqkv), std::move(dwq), std::move(dwk)};
+}
+
 } // namespace
 
 void bind_rows(nb::module_& m) {
@@ -160,6 +226,10 @@ void bind_rows(nb::module_& m) {
     def(m, "rms_norm_backward", &rms_norm_backward, "dy"_a, "x"_a, "w"_a.none(), "rstd"_a);
     def(m, "rotary_forward", &rotary_forward, "x"_a, "cos"_a, "sin"_a);
     def(m, "rotary_backward", &rotary_backward, "dy"_a, "cos"_a, "sin"_a);
+    def(m, "rotary_qkv_forward", &rotary_qkv_forward, "qkv"_a, "heads"_a, "wq"_a.none(),
+        "wk"_a.none(), "eps"_a, "cos"_a, "sin"_a);
+    def(m, "rotary_qkv_backward", &rotary_qkv_backward, "dy"_a, "qkv"_a, "heads"_a, "wq"_a.none(),
+        "wk"_a.none(), "rstd"_a.none(), "cos"_a, "sin"_a);
 }
 
 } // namespace weft

@@ -23,19 +23,19 @@
 #define WEFT_KERNELS(KERNEL) \
     /* matmul.cpp: a (..., M, K), b (..., K, N), y (..., M, N); x (N, K), w (M, K), b (M), y (N, M) */ \
     KERNEL(matmul, void(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& y)) \
-    /* residual and pre (N, M), but in backward pre (N, K); all but x and w may be absent */ \
+    /* residual and slope (N, M), but in backward slope (N, K); all but x and w may be absent */ \
     KERNEL(linear_forward, void(const Array& x, const Array& w, const Array& b, \
                                 const Array& residual, double dropout, uint64_t key, \
                                 const Array& y)) \
-    KERNEL(linear_gelu_forward, void(const Array& x, const Array& w, const Array& b, bool tanh, \
-                                     const Array& pre, const Array& y)) \
+    KERNEL(linear_activation_forward, void(const Array& x, const Array& w, const Array& b, \
+                                           Curve curve, const Array& slope, const Array& y)) \
     KERNEL(linear_swiglu_forward, void(const Array& x, const Array& w, const Array& b, \
                                        const Array& gate, const Array& up, const Array& y)) \
     KERNEL(linear_swiglu_backward, void(const Array& dy, const Array& x, const Array& w, \
                                         const Array& gate, const Array& up, const Array& dgate, \
                                         const Array& dup, const Array& dw, const Array& db)) \
     KERNEL(linear_backward, void(const Array& dy, const Array& x, const Array& w, \
-                                 const Array& pre, bool tanh, const Array& dx, const Array& dw, \
+                                 const Array& slope, const Array& dx, const Array& dw, \
                                  const Array& db)) \
     /* x, dx (N, K); w, dw (V, K); targets (N,) checked; losses (N,); dw and losses float32 */ \
     KERNEL(linear_cross_entropy, void(const Array& x, const Array& w, const Array& targets, \
@@ -93,6 +93,15 @@
     /* rotary.cpp: x, y (B, T, H, D); cos, sin (T, D/2) float32; direction 1, or -1 for backward */ \
     KERNEL(rotary, void(const Array& x, const Array& cos, const Array& sin, float direction, \
                         const Array& y)) \
+    /* qkv, y, dy, dqkv (B, T, H + 2 Hkv, D); wq, wk (D,) float32 and rstd (B, T, H + Hkv) float32 */ \
+    /* or, together, absent: no norm; dwq, dwk (D,) float32 */ \
+    KERNEL(rotary_qkv_forward, void(const Array& qkv, int64_t heads, const Array& wq, \
+                                    const Array& wk, float eps, const Array& cos, \
+                                    const Array& sin, const Array& y, const Array& rstd)) \
+    KERNEL(rotary_qkv_backward, void(const Array& dy, const Array& qkv, int64_t heads, \
+                                     const Array& wq, const Array& wk, const Array& rstd, \
+                                     const Array& cos, const Array& sin, const Array& dqkv, \
+                                     const Array& dwq, const Array& dwk)) \
     /* embedding.cpp: w (V, C), ids (...) checked, y, dy (..., C), dw (V, C) float32 */ \
     KERNEL(embedding_forward, void(const Array& w, const Array& ids, const Array& y)) \
     KERNEL(embedding_backward, void(const Array& dy, const Array& ids, const Array& dw)) \
@@ -145,6 +154,9 @@ struct Sight {
     int64_t window = 0;            // only so many, the query's own among them; 0: all
     const float* slopes = nullptr; // of each query head: slope times distance is subtracted
 };
+
+// What may bend the output of a linear layer.
+enum class Curve { gelu, gelu_tanh, relu, relu2 };
 
 enum class Peak { float32, bfloat16, memory };
 

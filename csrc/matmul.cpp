@@ -151,12 +151,12 @@ void linear_forward(const Array& x, const Array& w, const Array& b, const Array&
             epilogue);
 }
 
-void linear_gelu_forward(const Array& x, const Array& w, const Array& b, bool tanh,
-                         const Array& pre, const Array& y) {
+void linear_activation_forward(const Array& x, const Array& w, const Array& b, Curve curve,
+                               const Array& slope, const Array& y) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
     Epilogue epilogue;
-    epilogue.bias = b, epilogue.pre = pre, epilogue.columns = M;
-    epilogue.activation = Epilogue::Activation::gelu, epilogue.tanh = tanh;
+    epilogue.bias = b, epilogue.slope = slope, epilogue.columns = M;
+    epilogue.activation = Epilogue::Activation::curve, epilogue.curve = curve;
     product(operand(x, false), operand(w, false, 0, x.dtype == Dtype::bf16), N, M, K, y, 0,
             epilogue);
 }
@@ -165,7 +165,7 @@ void linear_swiglu_forward(const Array& x, const Array& w, const Array& b, const
                            const Array& up, const Array& y) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
     Epilogue epilogue;
-    epilogue.bias = b, epilogue.gate = gate, epilogue.pre = up, epilogue.columns = M;
+    epilogue.bias = b, epilogue.gate = gate, epilogue.up = up, epilogue.columns = M;
     epilogue.activation = Epilogue::Activation::swiglu;
     product(operand(x, false), operand(w, false, 0, x.dtype == Dtype::bf16), N, M, K, y, 0,
             epilogue);
@@ -189,11 +189,11 @@ void backward(const Array& dy, const Array& x, const Array& w, const Epilogue& e
 
 } // namespace
 
-void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& pre, bool tanh,
+void linear_backward(const Array& dy, const Array& x, const Array& w, const Array& slope,
                      const Array& dx, const Array& dw, const Array& db) {
     Epilogue epilogue;
-    if (pre.data) epilogue.activation = Epilogue::Activation::gelu_gradient;
-    epilogue.pre = pre, epilogue.tanh = tanh, epilogue.columns = axis(x, 1);
+    if (slope.data) epilogue.activation = Epilogue::Activation::scaled;
+    epilogue.slope = slope, epilogue.columns = axis(x, 1);
     backward(dy, x, w, epilogue, dx, dw, db);
 }
 
@@ -202,7 +202,7 @@ void linear_swiglu_backward(const Array& dy, const Array& x, const Array& w, con
                             const Array& db) {
     Epilogue epilogue;
     epilogue.activation = Epilogue::Activation::swiglu_gradient;
-    epilogue.gate = gate, epilogue.pre = up, epilogue.dgate = dgate;
+    epilogue.gate = gate, epilogue.up = up, epilogue.dgate = dgate;
     epilogue.columns = axis(x, 1);
     backward(dy, x, w, epilogue, dup, dw, db);
 }

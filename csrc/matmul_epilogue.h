@@ -49,22 +49,22 @@ inline void store_columns(T* to, const vf (&x)[VECTORS], int64_t n, bool past_ca
     for (int j = 0; j < VECTORS; j++) store_some(to + j * LANES, x[j], n - j * LANES);
 }
 
-// y = residual + dropout(activation(sum + bias)); what is absent is left out. `pre`, `gate`,
-// `dgate`, `residual` and the mask have the shape of the output.
+// y = residual + dropout(activation(sum + bias)); what is absent is left out. `slope`, `gate`,
+// `up`, `dgate`, `residual` and the mask have the shape of the output.
 struct Epilogue {
     enum class Activation {
         none,
-        gelu,            // pre = sum; gelu(pre)
-        gelu_gradient,   // sum * gelu'(pre)
-        swiglu,          // pre = sum; silu(gate) * pre
-        swiglu_gradient, // dgate = sum * pre * silu'(gate); sum * silu(gate)
+        curve,           // slope = f'(sum); f(sum)
+        scaled,          // sum * slope: back through a curve
+        swiglu,          // up = sum; silu(gate) * up
+        swiglu_gradient, // dgate = sum * up * silu'(gate); sum * silu(gate)
     };
 
     Array bias; // (columns,)
     Activation activation = Activation::none;
-    bool tanh = true;       // GELU's approximation of GPT-2
-    Array pre, gate, dgate; // pre is written by an activation and read by its gradient
-    double dropout = 0;     // probability
+    Curve curve = Curve::gelu;
+    Array slope, gate, up, dgate;
+    double dropout = 0; // probability
     uint64_t key = 0;
     Array residual;
     int64_t columns = 0; // of the output
@@ -73,15 +73,35 @@ struct Epilogue {
         return !bias.data && activation == Activation::none && !residual.data && dropout == 0;
     }
 
+    // Rows [begin, end) from row `row` on, NR columns from `column` on: store(i, finished sums).
+    template <class Store>
+    void whole(const float* sums, int64_t begin, int64_t end, int64_t row, int64_t column,
+               const Store& store) const {
+        with_activation([&](auto type) {
+            vf biases[VECTORS];
+            for (int j = 0; j < VECTORS; j++)
+                biases[j] = bias.data ? read(bias, column + j * LANES, LANES) : zero();
+            for (int64_t i = begin; i < end; i++) {
+                vf x[VECTORS];
+                for (int j = 0; j < VECTORS; j++)
+                    x[j] = load(sums + i * NR + j * LANES) + biases[j];
+                const int64_t at = (row + i) * columns + column;
+                activate(type, x, at, NR);
+                if (dropout > 0) drop(x, at, NR);
+                if (residual.data) add_residual(x, at, NR);
+                store(i, x);
+            }
+        });
+    }
+
     // sums[j] are columns `column` + j LANES... of a row; the first n exist.
     void operator()(vf (&sums)[VECTORS], int64_t row, int64_t column, int64_t n) const {
         const int64_t at = row * columns + column;
         for (int j = 0; j < VECTORS && n > j * LANES && bias.data; j++)
             sums[j] = sums[j] + read(bias, column + j * LANES, n - j * LANES);
-        if (activation != Activation::none) activate(sums, at, n);
+        with_activation([&](auto type) { activate(type, sums, at, n); });
         if (dropout > 0) drop(sums, at, least(n, NR));
-        for (int j = 0; j < VECTORS && n > j * LANES && residual.data; j++)
-            sums[j] = sums[j] + read(residual, at + j * LANES, n - j * LANES);
+        if (residual.data) add_residual(sums, at, n);
     }
 
     // Fetch what rows [row, row + rows) will be combined with: it lies a whole row apart in memory,
@@ -89,8 +109,8 @@ struct Epilogue {
     void prefetch(int64_t row, int64_t rows, int64_t column) const {
         if (residual.data) prefetch(residual, row, rows, column);
         if (gate.data) prefetch(gate, row, rows, column);
-        if (activation == Activation::gelu_gradient || activation == Activation::swiglu_gradient)
-            prefetch(pre, row, rows, column);
+        if (activation == Activation::scaled) prefetch(slope, row, rows, column);
+        if (activation == Activation::swiglu_gradient) prefetch(up, row, rows, column);
     }
 
   private:
@@ -103,44 +123,75 @@ struct Epilogue {
         }
     }
 
-    void activate(vf (&sums)[VECTORS], int64_t at, int64_t n) const {
-        if (activation == Activation::gelu || activation == Activation::swiglu)
-            write(pre, at, sums, n);
-        vf gradients[VECTORS] = {};
-        for (int j = 0; j < VECTORS && n > j * LANES; j++) {
-            const int64_t here = at + j * LANES, some = n - j * LANES;
-            vf& x = sums[j];
-            switch (activation) {
-            case Activation::none:
-                break;
-            case Activation::gelu:
-                x = gelu(x, tanh);
-                break;
-            case Activation::gelu_gradient:
-                x = x * gelu_slope(read(pre, here, some), tanh);
-                break;
-            case Activation::swiglu: {
-                const vf g = read(gate, here, some);
-                x = g * sigmoid(g) * x;
-                break;
-            }
-            case Activation::swiglu_gradient: {
-                const vf g = read(gate, here, some);
-                gradients[j] = x * read(pre, here, some) * silu_slope(g);
-                x = x * g * sigmoid(g);
-                break;
-            }
-            }
+    template <Activation activation_, Curve curve_ = Curve::gelu> struct Type {
+        static constexpr Activation activation = activation_;
+        static constexpr Curve curve = curve_;
+    };
+
+    // body(Type): chosen once for a whole loop.
+    template <class Body> void with_activation(const Body& body) const {
+        switch (activation) {
+        case Activation::none:
+            return body(Type<Activation::none>{});
+        case Activation::scaled:
+            return body(Type<Activation::scaled>{});
+        case Activation::swiglu:
+            return body(Type<Activation::swiglu>{});
+        case Activation::swiglu_gradient:
+            return body(Type<Activation::swiglu_gradient>{});
+        case Activation::curve:
+            break;
         }
-        if (activation == Activation::swiglu_gradient) write(dgate, at, gradients, n);
+        switch (curve) {
+        case Curve::gelu:
+            return body(Type<Activation::curve, Curve::gelu>{});
+        case Curve::gelu_tanh:
+            return body(Type<Activation::curve, Curve::gelu_tanh>{});
+        case Curve::relu:
+            return body(Type<Activation::curve, Curve::relu>{});
+        case Curve::relu2:
+            return body(Type<Activation::curve, Curve::relu2>{});
+        }
     }
 
-    static vf read(const Array& a, int64_t at, int64_t n) {
+    template <class Type>
+    inline __attribute__((always_inline)) void activate(Type, vf (&x)[VECTORS], int64_t at,
+                                                        int64_t n) const {
+        constexpr Activation activation = Type::activation;
+        if constexpr (activation == Activation::none) return;
+        if constexpr (activation == Activation::swiglu) write(up, at, x, n);
+        vf other[VECTORS] = {};
+        for (int j = 0; j < VECTORS && n > j * LANES; j++) {
+            const int64_t here = at + j * LANES, some = n - j * LANES;
+            if constexpr (activation == Activation::curve) {
+                const Bent bent = bend<Type::curve>(x[j]);
+                x[j] = bent.y, other[j] = bent.slope;
+            } else if constexpr (activation == Activation::scaled) {
+                x[j] = x[j] * read(slope, here, some);
+            } else {
+                const vf g = read(gate, here, some), s = sigmoid(g);
+                if constexpr (activation == Activation::swiglu_gradient)
+                    other[j] = x[j] * read(up, here, some) * (s * fma(g, 1.0f - s, 1.0f));
+                x[j] = x[j] * (g * s);
+            }
+        }
+        if constexpr (activation == Activation::curve) write(slope, at, other, n);
+        if constexpr (activation == Activation::swiglu_gradient) write(dgate, at, other, n);
+    }
+
+    inline __attribute__((always_inline)) void add_residual(vf (&x)[VECTORS], int64_t at,
+                                                            int64_t n) const {
+        for (int j = 0; j < VECTORS && n > j * LANES; j++)
+            x[j] = x[j] + read(residual, at + j * LANES, n - j * LANES);
+    }
+
+    static inline __attribute__((always_inline)) vf read(const Array& a, int64_t at, int64_t n) {
         if (a.dtype == Dtype::bf16) return load_some(data<const bf16>(a) + at, n);
         return load_some(data<const float>(a) + at, n);
     }
 
-    static void write(const Array& a, int64_t at, const vf (&x)[VECTORS], int64_t n) {
+    static inline __attribute__((always_inline)) void write(const Array& a, int64_t at,
+                                                            const vf (&x)[VECTORS], int64_t n) {
         const bool past_caches = a.size * dtype_bytes(a.dtype) > CACHED;
         if (a.dtype == Dtype::bf16)
             store_columns(data<bf16>(a) + at, x, n, past_caches);

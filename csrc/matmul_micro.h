@@ -69,11 +69,13 @@ template <class T> inline void keep_partial(const Block<T>& block, int64_t i, vf
 template <class T>
 __attribute__((noinline)) void finish_rows(const Block<T>& block, const float* sums, int64_t begin,
                                            int64_t end, const Epilogue& epilogue) {
-    const bool plain = epilogue.plain();
+    if (!epilogue.plain() && block.columns >= NR)
+        return epilogue.whole(sums, begin, end, block.row, block.column,
+                              [&](int64_t i, vf(&row)[VECTORS]) { store_row(block, i, row); });
     for (int64_t i = begin; i < end; i++) {
         vf row[VECTORS];
         for (int j = 0; j < VECTORS; j++) row[j] = load(sums + i * NR + j * LANES);
-        if (!plain) epilogue(row, block.row + i, block.column, block.columns);
+        if (!epilogue.plain()) epilogue(row, block.row + i, block.column, block.columns);
         store_row(block, i, row);
     }
 }

@@ -48,13 +48,20 @@ def linear_forward(
     return error if residual is None else 2 * error + np.abs(residual)
 
 
-STEEPEST = 1.13  # GELU's slope, at most
+STEEPEST, CURVED = 1.13, 0.8  # GELU's slope and its slope's slope, at most
 
 
-def linear_gelu_forward(x: Array, w: Array, b: Array | None, tanh: bool) -> tuple[Array, Array]:
+def linear_activation_forward(x: Array, w: Array, b: Array | None, activation: str) -> Any:
     error = linear_forward(x, w, b)
-    pre, _ = reference.linear_gelu_forward(x, w, b, tanh)
-    return error, STEEPEST * error + gelu_forward(pre, tanh)
+    pre = x @ w.T + (0 if b is None else b)
+    if activation == "relu":  # the slope of what may have another sign is anything
+        return np.where(np.abs(pre) <= 2.0**-24 * error, 2.0**24, 0.0), error
+    if activation == "relu2":
+        slope = 2 * np.maximum(pre, 0)
+        return 2 * error, slope * error + 2.0**-24 * error**2 + np.maximum(pre, 0) ** 2
+    tanh, ones = activation == "gelu_tanh", np.ones_like(pre)
+    slope = CURVED * error + gelu_backward(ones, pre, tanh)
+    return slope, STEEPEST * error + gelu_forward(pre, tanh)
 
 
 def linear_swiglu_forward(x: Array, w: Array, b: Array | None, gate: Array) -> tuple[Array, Array]:
@@ -77,14 +84,16 @@ def linear_swiglu_backward(
     )
 
 
-def linear_backward(
-    dy: Array, x: Array, w: Array, bias: bool, pre: Array | None = None, tanh: bool = True
-) -> tuple[Array, ...]:
+def linear_backward(dy: Array, x: Array, w: Array, bias: bool) -> tuple[Array, ...]:
     (N, M), d = dy.shape, np.abs(dy)
-    dx, dw = (M + 2) * (d @ np.abs(w)), (N + 2) * (d.T @ np.abs(x))
-    if pre is not None:
-        dx = STEEPEST * dx + gelu_backward(dy @ w, pre, tanh)
-    return dx, dw, (N + 2) * d.sum(0)
+    return (M + 2) * (d @ np.abs(w)), (N + 2) * (d.T @ np.abs(x)), (N + 2) * d.sum(0)
+
+
+def linear_scaled_backward(
+    dy: Array, x: Array, w: Array, bias: bool, slope: Array
+) -> tuple[Array, ...]:
+    dx, dw, db = linear_backward(dy, x, w, bias)
+    return (dx + np.abs(dy @ w)) * np.abs(slope), dw, db
 
 
 def linear_cross_entropy(
@@ -259,6 +268,42 @@ def rotary(x: Array, cos: Array, sin: Array) -> Array:
     a, b = np.split(np.abs(x), 2, axis=-1)
     c, s = np.abs(cos)[:, None, :], np.abs(sin)[:, None, :]
     return 2 * np.concatenate([a * c + b * s, b * c + a * s], axis=-1)
+
+
+def rotary_qkv_forward(
+    qkv: Array, heads: int, wq: Any, wk: Any, eps: float, cos: Array, sin: Array
+) -> tuple[Array, ...]:
+    turned, D = (heads + qkv.shape[2]) // 2, qkv.shape[3]
+    x, values = np.abs(qkv[:, :, :turned]), np.zeros_like(qkv[:, :, turned:])
+    _, rstd = reference.rotary_qkv_forward(qkv, heads, wq, wk, eps, cos, sin)
+    if rstd is None:
+        return np.concatenate([rotary(x, cos, sin), values], axis=2), None
+    relative = (D + 5) / 2 + FUNCTION  # as in rms_norm_forward
+    n = x * rstd[..., None] * np.abs(head_weights(wq, wk, heads, turned))
+    # Half of rotary's bound is the sum of magnitudes that is turned.
+    error = (1 + (relative + 3) / 2) * rotary(n, cos, sin)
+    return np.concatenate([error, values], axis=2), relative * rstd
+
+
+def head_weights(wq: Array, wk: Array, heads: int, turned: int) -> Array:  # (H + Hkv, D)
+    return np.stack([wq] * heads + [wk] * (turned - heads))
+
+
+def rotary_qkv_backward(
+    dy: Array, qkv: Array, heads: int, wq: Any, wk: Any, rstd: Any, cos: Array, sin: Array
+) -> tuple[Array, ...]:
+    turned, D = (heads + qkv.shape[2]) // 2, qkv.shape[3]
+    d = rotary(np.abs(dy[:, :, :turned]), cos, sin)  # the error of dy turned back; d / 2 bounds it
+    values = np.zeros_like(dy[:, :, turned:])
+    if rstd is None:
+        return np.concatenate([d, values], axis=2), None, None
+    n = np.abs(qkv[:, :, :turned]) * rstd[..., None]
+    dn = d / 2 * np.abs(head_weights(wq, wk, heads, turned))
+    along = n * (dn * n).mean(-1, keepdims=True)
+    dx = rstd[..., None] * (8 * dn + (D + 14) * along)  # as _norm_backward, of what is 2 u off
+    sums, rows = (d / 2 * n).sum((0, 1)), qkv.shape[0] * qkv.shape[1] * turned
+    dwq, dwk = ((rows + 6) * part.sum(0) for part in (sums[:heads], sums[heads:]))
+    return np.concatenate([dx, values], axis=2), dwq, dwk
 
 
 # ---- attention ----------------------------------------------------------------------------------

@@ -141,6 +141,29 @@ ROTARY = [
 ]
 
 
+def rotary_qkv_inputs(norm: bool, backward: bool) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        _, cos, sin = rotary_inputs(i)
+        heads, qkv = 3, i.normal(2, i.rows, 3 + 2 * 1, 2 * i.n)
+        wq, wk = (i.weight(2 * i.n), i.weight(2 * i.n)) if norm else (None, None)
+        if not backward:
+            return qkv, heads, wq, wk, EPS, cos, sin
+        rstd = None
+        if norm:
+            _, rstd = i.result(reference.rotary_qkv_forward, qkv, heads, wq, wk, EPS, cos, sin)
+        return i.normal(*qkv.shape), qkv, heads, wq, wk, rstd, cos, sin
+
+    return inputs
+
+
+ROTARY += [
+    Twin(f"rotary_qkv_{way}", "norm" if norm else "", rotary_qkv_inputs(norm, way == "backward"),
+         getattr(bounds, f"rotary_qkv_{way}"), lambda *args: (*args[:-1], -args[-1]), least=1)
+    for way in ("forward", "backward")
+    for norm in (False, True)
+]  # fmt: skip
+
+
 def embedding_inputs(i: Inputs) -> tuple[Any, ...]:
     return i.normal(7, i.n), i.ids(7, 2, i.rows)
 
@@ -308,13 +331,18 @@ def residual_inputs(axis: int, p: float) -> Any:
     return inputs
 
 
-def gelu_inputs(axis: int, backward: bool, tanh: bool) -> Any:
+def activation_inputs(axis: int, activation: str) -> Any:
     def inputs(i: Inputs) -> tuple[Any, ...]:
         N, M, K = layer_sizes(axis, i)
-        x, w = i.normal(N, K), i.weight(M, K)
-        if not backward:
-            return x, w, i.weight(M), tanh
-        return i.normal(N, M), i.result(reference.gelu_forward, x, tanh), w, True, x, tanh
+        return i.normal(N, K), i.weight(M, K), i.weight(M), activation
+
+    return inputs
+
+
+def scaled_inputs(axis: int) -> Any:
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        N, M, K = layer_sizes(axis, i)
+        return i.normal(N, M), i.normal(N, K), i.weight(M, K), True, i.normal(N, K)
 
     return inputs
 
@@ -365,14 +393,15 @@ PRODUCTS = (
         for axis, p in ((0, 0.0), (1, 0.0), (1, 0.3), (0, 0.3))
     ]
     + [
-        Twin("linear_gelu_forward", f"{'NMK'[axis]}-{tanh}", gelu_inputs(axis, False, tanh),
-             bounds.linear_gelu_forward, more_first, evaluated=weight_rounded(1))
-        for axis, tanh in ((0, True), (1, True), (1, False), (2, True))
+        Twin("linear_activation_forward", f"{'NMK'[axis]}-{name}", activation_inputs(axis, name),
+             bounds.linear_activation_forward, more_first, evaluated=weight_rounded(1))
+        for axis, name in ((0, "gelu_tanh"), (1, "gelu_tanh"), (1, "gelu"), (2, "gelu_tanh"),
+                           (1, "relu"), (2, "relu"), (1, "relu2"), (0, "relu2"))
     ]
     + [
-        Twin("linear_backward", f"gelu-{'NMK'[axis]}-{tanh}", gelu_inputs(axis, True, tanh),
-             bounds.linear_backward, more_first, evaluated=weight_rounded(2))
-        for axis, tanh in ((0, True), (2, True), (2, False), (1, True))
+        Twin("linear_scaled_backward", "NMK"[axis], scaled_inputs(axis),
+             bounds.linear_scaled_backward, more_first, evaluated=weight_rounded(2))
+        for axis in range(3)
     ]
     + [
         Twin("linear_swiglu_forward", "NMK"[axis], swiglu_inputs(axis, False),

@@ -37,19 +37,19 @@ def feed_forward(
     down: Array,
     down_bias: Array | None,
     residual: Array | None,
-    tanh: bool,
+    activation: str,
     p: float,
     key: int,
 ) -> Result:
-    """residual + dropout(down(gelu(up(x)))): (..., C), (M, C), (M), (C, M), (C), (..., C)."""
+    """residual + dropout(down(f(up(x)))): (..., C), (M, C), (M), (C, M), (C), (..., C)."""
     rows = in_compute_dtype(x).reshape(-1, x.shape[-1])  # (N, C)
-    pre, inner = active.linear_gelu_forward(rows, up, up_bias, tanh)  # (N, M)
+    slope, inner = active.linear_activation_forward(rows, up, up_bias, activation)  # (N, M)
     y = active.linear_forward(inner, down, down_bias, flat_rows(residual), p, key)
 
     def backward(dy: Array) -> tuple[Array | None, ...]:
         d = before_dropout(dy.reshape(y.shape), p, key, rows.dtype)
         has_bias = down_bias is not None
-        dpre, ddown, ddown_bias = active.linear_backward(d, inner, down, has_bias, pre, tanh)
+        dpre, ddown, ddown_bias = active.linear_scaled_backward(d, inner, down, has_bias, slope)
         dx, dup, dup_bias = active.linear_backward(dpre, rows, up, up_bias is not None)
         return cast_array(dx.reshape(x.shape), x.dtype), dup, dup_bias, ddown, ddown_bias, dy
 
@@ -118,6 +118,25 @@ def rotary(x: Array, cos: Array, sin: Array) -> Result:
     """Turn each pair (i, i + D/2) by its position's angle (RoFormer, arXiv:2104.09864)."""
     y = active.rotary_forward(x, cos, sin)  # (B, T, H, D)
     return y, lambda dy: (active.rotary_backward(dy, cos, sin), None, None)
+
+
+def rotary_qkv(
+    qkv: Array, wq: Array | None, wk: Array | None, cos: Array, sin: Array, heads: int, eps: float
+) -> Result:
+    """`rotary` of the queries and keys in one array (B, T, H + 2 Hkv, D), H being `heads`.
+
+    With weights wq and wk (D,) each head goes through `rms_norm` before, as Qwen3 has it.
+    """
+    QKV = in_compute_dtype(qkv)
+    y, rstd = active.rotary_qkv_forward(QKV, heads, wq, wk, eps, cos, sin)
+    kept = None if rstd is None else QKV  # turning back needs no more than dy
+
+    def backward(dy: Array) -> tuple[Array | None, ...]:
+        x = dy if kept is None else kept
+        d, dwq, dwk = active.rotary_qkv_backward(dy, x, heads, wq, wk, rstd, cos, sin)
+        return cast_array(d, qkv.dtype), dwq, dwk, None, None
+
+    return y, backward
 
 
 def sight(window: int, slopes: Array | None) -> tuple[Any, ...]:

@@ -159,9 +159,9 @@ def _linear_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     def up_backward() -> Arguments:
         return normal(N, 4 * C), normal(N, C), weights()[0], True
 
-    def down_backward() -> Arguments:  # through GELU too
+    def down_backward() -> Arguments:  # through an activation too
         wide = normal(N, 4 * C)
-        return normal(N, C), wide, weights(C, 4 * C)[0], True, wide, True
+        return normal(N, C), wide, weights(C, 4 * C)[0], True, wide
 
     def gated_backward() -> Arguments:
         dy, x, gate, up = (normal(N, width) for width in (C, 4 * C, 4 * C, 4 * C))
@@ -170,10 +170,10 @@ def _linear_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     flop, size, back = 2.0 * N * C * 4 * C, f"{N} x {C} x {4 * C}", f"{N} x {4 * C} x {C}"
     yield Case(active.linear_forward, up, flop, size)
     yield Case(active.linear_forward, down, flop, f"{back}, dropout, residual")
-    yield Case(active.linear_gelu_forward, lambda: (*up(), True), flop, size)
+    yield Case(active.linear_activation_forward, lambda: (*up(), "gelu_tanh"), flop, size)
     yield Case(active.linear_swiglu_forward, lambda: (*up(), normal(N, 4 * C)), flop, size)
     yield Case(active.linear_backward, up_backward, 2 * flop, size)
-    yield Case(active.linear_backward, down_backward, 2 * flop, f"{back}, through GELU")
+    yield Case(active.linear_scaled_backward, down_backward, 2 * flop, back)
     yield Case(active.linear_swiglu_backward, gated_backward, 2 * flop, back)
     one = f"1 x {C} x {4 * C}"
     yield Case(active.linear_forward, lambda: (normal(1, C), *weights()), size=one)

@@ -117,15 +117,13 @@ class FeedForward(nn.Module):
         super().__init__()
         self.up = nn.Linear(config.n_embd, config.intermediate_size)
         self.down = nn.Linear(config.intermediate_size, config.n_embd)
-        self.dropout, self.relu = config.dropout, config.activation == "relu"
+        self.dropout, self.activation = config.dropout, config.activation
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
         """residual + the MLP of x: (B, T, C)."""
         dropout = self.dropout if self.training else 0.0
-        if self.relu:
-            return self.down(F.relu(self.up(x)), residual, dropout)
         up, down = ((layer.weight, layer.bias) for layer in (self.up, self.down))
-        return F.feed_forward(x, up, down, residual, dropout, "none")
+        return F.feed_forward(x, up, down, residual, dropout, self.activation)
 
 
 class Block(nn.Module):

@@ -84,19 +84,25 @@ class Attention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         qkv = self.qkv(x).view(B, T, -1, self.head_dim)  # (B, T, H + 2 Hkv, D)
         how: Any = {"is_causal": True, "window": self.window, "slopes": self.slopes}
-        apart = turn is not None or state is not None or self.normalise_heads
+        if turn is not None:
+            qkv = F.rotary_qkv(qkv, self.heads[0], *turn, *self.head_norms())
+        apart = state is not None or (self.normalise_heads and turn is None)
         if not apart:  # nothing happens to q, k and v on their own
             y = F.attention_qkv(qkv, self.heads[0], dropout, **how)
             return self.out(y.reshape(B, T, -1), residual, dropout)  # (B, T, C)
         q, k, v = qkv.split(self.heads, dim=2)
-        if self.normalise_heads:
+        if self.normalise_heads and turn is None:
             q, k = self.q_norm(q), self.k_norm(k)
-        if turn is not None:
-            q, k = F.rotary(q, *turn), F.rotary(k, *turn)
         if state is not None:
             k, v = state.append(self.layer, k, v)  # (B, T so far, Hkv, D)
         y = F.attention(q, k, v, dropout, **how)
         return self.out(y.reshape(B, T, -1), residual, dropout)  # (B, T, C)
+
+    def head_norms(self) -> tuple[Any, ...]:
+        """The weights of the norms of queries and keys, and what keeps them from dividing by 0."""
+        if not self.normalise_heads:
+            return ()
+        return (self.q_norm.weight, self.k_norm.weight), self.q_norm.eps
 
 
 class FeedForward(nn.Module):
@@ -108,17 +114,16 @@ class FeedForward(nn.Module):
         self.up = nn.Linear(C, inner, bias=config.bias)
         self.down = nn.Linear(inner, C, bias=config.bias)
         self.gate = None if config.arch == "gpt2" else nn.Linear(C, inner, bias=config.bias)
-        self.dropout, self.gelu = config.dropout, config.gelu
-        self.relu = {"relu": F.relu, "relu2": F.relu2}.get(config.activation)
+        self.dropout = config.dropout
+        gelu = "gelu_tanh" if config.gelu == "tanh" else "gelu"
+        self.activation = gelu if config.activation == "gelu" else config.activation
 
     def forward(self, x: Tensor, residual: Tensor | None) -> Tensor:
         """residual + the MLP of x: (..., C)."""
         dropout = self.dropout if self.training else 0.0
-        if self.relu is not None:
-            return self.down(self.relu(self.up(x)), residual, dropout)
         up, down = ((layer.weight, layer.bias) for layer in (self.up, self.down))
         if self.gate is None:
-            return F.feed_forward(x, up, down, residual, dropout, self.gelu)
+            return F.feed_forward(x, up, down, residual, dropout, self.activation)
         gate = (self.gate.weight, self.gate.bias)
         return F.gated_feed_forward(x, gate, up, down, residual, dropout)
 

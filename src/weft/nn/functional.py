@@ -320,19 +320,18 @@ def feed_forward(
     down: tuple[Tensor, Tensor | None],
     residual: Tensor | None = None,
     dropout_p: float = 0.0,
-    approximate: str = "tanh",
+    activation: str = "gelu_tanh",
     *,
     generator: Generator | None = None,
 ) -> Tensor:
-    """residual + dropout(down(gelu(up(x)))), each layer a weight and a bias: (..., C) -> (..., C).
+    """residual + dropout(down(f(up(x)))), each layer a weight and a bias: (..., C) -> (..., C).
 
-    One operation, so that GELU and its gradient happen while the products are being stored.
+    f is "gelu", "gelu_tanh" (GPT-2's formula), "relu" or "relu2"; ValueError for another name. One
+    operation, so that f and its gradient are computed while the products are being stored.
     """
     key = _key(generator) if dropout_p > 0.0 else 0
-    tanh = approximate == "tanh"
-    return apply(
-        network_ops.feed_forward, input, *up, *down, residual, tanh=tanh, p=dropout_p, key=key
-    )
+    how: dict[str, Any] = {"activation": activation, "p": dropout_p, "key": key}
+    return apply(network_ops.feed_forward, input, *up, *down, residual, **how)
 
 
 def gated_feed_forward(
@@ -360,6 +359,22 @@ def swiglu(gate: Tensor, up: Tensor) -> Tensor:
 def rotary(input: Tensor, cos: Any, sin: Any) -> Tensor:
     """Turn the pairs (i, i + D/2) of each head: (B, T, H, D), (T, D/2) twice -> (B, T, H, D)."""
     return apply(network_ops.rotary, input, cos, sin)
+
+
+def rotary_qkv(
+    qkv: Tensor,
+    heads: int,
+    cos: Any,
+    sin: Any,
+    weights: tuple[Tensor, Tensor] | None = None,
+    eps: float = 1e-6,
+) -> Tensor:
+    """`rotary` of the queries and keys in a projection (B, T, H + 2 Hkv, D) with H `heads`.
+
+    With `weights` (D,) of queries and of keys, each of their heads goes through `rms_norm` before.
+    """
+    wq, wk = weights or (None, None)
+    return apply(network_ops.rotary_qkv, qkv, wq, wk, cos, sin, heads=heads, eps=eps)
 
 
 def attention(

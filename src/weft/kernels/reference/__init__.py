@@ -34,9 +34,10 @@ from weft.kernels.reference.loss import (
     linear_cross_entropy,
 )
 from weft.kernels.reference.matmul import (
+    linear_activation_forward,
     linear_backward,
     linear_forward,
-    linear_gelu_forward,
+    linear_scaled_backward,
     linear_swiglu_backward,
     linear_swiglu_forward,
     matmul,
@@ -63,7 +64,12 @@ from weft.kernels.reference.recurrent import (
     rnn_backward,
     rnn_forward,
 )
-from weft.kernels.reference.rotary import rotary_backward, rotary_forward
+from weft.kernels.reference.rotary import (
+    rotary_backward,
+    rotary_forward,
+    rotary_qkv_backward,
+    rotary_qkv_forward,
+)
 from weft.kernels.reference.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -92,10 +98,11 @@ __all__ = [
     "gru_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "linear_activation_forward",
     "linear_backward",
     "linear_cross_entropy",
     "linear_forward",
-    "linear_gelu_forward",
+    "linear_scaled_backward",
     "linear_swiglu_backward",
     "linear_swiglu_forward",
     "log_softmax_backward",
@@ -121,6 +128,8 @@ __all__ = [
     "rnn_forward",
     "rotary_backward",
     "rotary_forward",
+    "rotary_qkv_backward",
+    "rotary_qkv_forward",
     "scale_",
     "sgd_step",
     "sigmoid_backward",

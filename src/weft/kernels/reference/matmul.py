@@ -1,12 +1,19 @@
 """Matrix products, plain and as a linear layer, with what may follow a layer in the same pass:
-GELU, SwiGLU, dropout, the addition to the residual stream. csrc/matmul.cpp has the same functions.
+GELU, ReLU, SwiGLU, dropout, the addition to the residual stream. csrc/matmul.cpp has the same
+functions.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from weft.kernels.reference.activation import (
     gelu_backward,
     gelu_forward,
+    relu2_backward,
+    relu2_forward,
+    relu_backward,
+    relu_forward,
     swiglu_backward,
     swiglu_forward,
 )
@@ -46,25 +53,46 @@ def linear_forward(
     return narrow(widen(residual) + y, residual.dtype)
 
 
-def linear_gelu_forward(x: Array, w: Array, b: Array | None, tanh: bool) -> tuple[Array, Array]:
-    """pre = x wᵀ + b, which backward needs, and gelu(pre): -> (N, M) twice, in x's dtype."""
-    y = _linear(x, w, b)
-    return narrow(y, x.dtype), narrow(gelu_forward(y, tanh), x.dtype)
+def linear_activation_forward(
+    x: Array, w: Array, b: Array | None, activation: str
+) -> tuple[Array, Array]:
+    """f'(pre), which backward needs, and f(pre) of pre = x wᵀ + b: -> (N, M) twice, in x's dtype.
 
-
-def linear_backward(
-    dy: Array, x: Array, w: Array, bias: bool, pre: Array | None = None, tanh: bool = True
-) -> tuple[Array, Array, Array | None]:
-    """(N, M), (N, K), (M, K) -> dx (N, K), dw (M, K), db (M,) or None.
-
-    With `pre`, x is gelu(pre), and dx is the gradient of pre: (N, K) too.
+    f is "gelu", "gelu_tanh" (GPT-2's formula), "relu" or "relu2". ValueError for another name.
     """
+    pre = _linear(x, w, b)
+    y, slope = _bend(pre, activation)
+    return narrow(slope, x.dtype), narrow(y, x.dtype)
+
+
+def _bend(pre: Array, activation: str) -> tuple[Array, Array]:
+    """f(pre), f'(pre)."""
+    ones = np.ones_like(pre)
+    if activation in ("gelu", "gelu_tanh"):
+        tanh = activation == "gelu_tanh"
+        return gelu_forward(pre, tanh), gelu_backward(ones, pre, tanh)
+    if activation == "relu":
+        y = relu_forward(pre)
+        return y, relu_backward(ones, y)
+    if activation == "relu2":
+        return relu2_forward(pre), relu2_backward(ones, pre)
+    raise ValueError(f"activation {activation!r}; choose gelu, gelu_tanh, relu or relu2")
+
+
+def linear_backward(dy: Array, x: Array, w: Array, bias: bool) -> tuple[Array, Array, Array | None]:
+    """(N, M), (N, K), (M, K) -> dx (N, K), dw (M, K), db (M,) or None."""
     dtype, g = gradient_dtype(x), widen(dy)
-    dx = g @ _weight(w, x)
-    if pre is not None:
-        dx = gelu_backward(dx, widen(pre), tanh)
-    dw = narrow(g.T @ widen(x), dtype)
+    dx, dw = g @ _weight(w, x), narrow(g.T @ widen(x), dtype)
     return narrow(dx, x.dtype), dw, narrow(g.sum(0), dtype) if bias else None
+
+
+def linear_scaled_backward(
+    dy: Array, x: Array, w: Array, bias: bool, slope: Array
+) -> tuple[Array, Array, Array | None]:
+    """As linear_backward where x is f(pre) and `slope` f'(pre), (N, K): dx is pre's gradient."""
+    dtype, g = gradient_dtype(x), widen(dy)
+    dpre, dw = g @ _weight(w, x) * widen(slope), narrow(g.T @ widen(x), dtype)
+    return narrow(dpre, x.dtype), dw, narrow(g.sum(0), dtype) if bias else None
 
 
 def linear_swiglu_forward(x: Array, w: Array, b: Array | None, gate: Array) -> tuple[Array, Array]:
