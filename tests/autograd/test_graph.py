@@ -190,7 +190,8 @@ OPERATIONS = {
     ops.vector_matmul: (X, ROW),
     network_ops.linear: (X, np.ones((4, 3)), np.ones(4), None, {"p": 0.0, "key": 0}),
     network_ops.feed_forward: (
-        X, np.ones((4, 3)), np.ones(4), np.ones((3, 4)), ROW, X, {"tanh": True, "p": 0.0, "key": 0},
+        X, np.ones((4, 3)), np.ones(4), np.ones((3, 4)), ROW, X,
+        {"activation": "gelu_tanh", "p": 0.0, "key": 0},
     ),
     network_ops.gated_feed_forward: (
         X, np.ones((4, 3)), None, np.ones((4, 3)), None, np.ones((3, 4)), None, X,
@@ -199,6 +200,9 @@ OPERATIONS = {
     network_ops.layer_norm: (X, ROW, ROW, {"eps": 1e-5}),
     network_ops.rms_norm: (X, ROW, {"eps": 1e-5}),
     network_ops.rotary: (np.ones((1, 3, 2, 4)), ANGLES, ANGLES),
+    network_ops.rotary_qkv: (
+        np.ones((1, 3, 6, 4)), np.ones(4), np.ones(4), ANGLES, ANGLES, {"heads": 2, "eps": 1e-5},
+    ),
     network_ops.attention: (
         HEADS, HEADS + 1, HEADS + 2, {"scale": None, "causal": True, "p": 0.0, "key": 0},
     ),

@@ -138,7 +138,11 @@ GRADCHECKED = {
         (2, 3, 4), (7, 4), (7,), (7, 4), (7,), (4, 7), (4,), (2, 3, 4),
     ),
     "feed_forward bare": (
-        lambda x, up, down: F.feed_forward(x, (up, None), (down, None), approximate="none"),
+        lambda x, up, down: F.feed_forward(x, (up, None), (down, None), activation="gelu"),
+        (3, 4), (7, 4), (4, 7),
+    ),
+    "feed_forward relu2": (
+        lambda x, up, down: F.feed_forward(x, (up, None), (down, None), activation="relu2"),
         (3, 4), (7, 4), (4, 7),
     ),
     "linear_cross_entropy": (
@@ -162,6 +166,15 @@ GRADCHECKED = {
     "rms_norm": (lambda x, w: apply(net.rms_norm, x, w, eps=1e-6), (2, 3, 6), (6,)),
     "rotary": (
         lambda x: apply(net.rotary, x, *(f(numbers(3, 2)) for f in (np.cos, np.sin))), (2, 3, 2, 4),
+    ),
+    "rotary_qkv": (
+        lambda x: F.rotary_qkv(x, 2, *(f(numbers(3, 2)) for f in (np.cos, np.sin))), (2, 3, 4, 4),
+    ),
+    "rotary_qkv, grouped, norm": (
+        lambda x, q, k: F.rotary_qkv(
+            x, 4, *(f(numbers(3, 2)) for f in (np.cos, np.sin)), weights=(q, k), eps=1e-3
+        ),
+        (2, 3, 8, 4), (4,), (4,),
     ),
     "attention": (
         lambda q, k, v: apply(net.attention, q, k, v, scale=None, causal=True, p=0.0, key=0),

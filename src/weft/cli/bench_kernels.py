@@ -238,6 +238,24 @@ def _elementwise_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     yield Case(active.cast, wide(1, np.dtype("bfloat16")))
     for turn in (active.rotary_forward, active.rotary_backward):
         yield Case(turn, lambda: (normal(B, T, H, C // H), *angles(T, C // H)))
+    yield from _projection_cases(normal)
+
+
+def _projection_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    B, T, H, C = MODELS["blog"]
+    D = C // H
+
+    def forward() -> Arguments:
+        shapes = ((D,), (D,), (T, D // 2), (T, D // 2))
+        q, k, cos, sin = (normal(*shape, dtype=np.float32) for shape in shapes)
+        return normal(B, T, 3 * H, D), H, q, k, 1e-6, cos, sin
+
+    def backward() -> Arguments:
+        qkv, H, q, k, _, cos, sin = args = forward()
+        return normal(*qkv.shape), qkv, H, q, k, active.rotary_qkv_forward(*args)[1], cos, sin
+
+    yield Case(active.rotary_qkv_forward, forward)
+    yield Case(active.rotary_qkv_backward, backward)
 
 
 def _norm_cases(normal: Callable[..., Array]) -> Iterator[Case]:
