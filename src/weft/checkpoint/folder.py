@@ -59,6 +59,10 @@ class RunFolder:
                 self.remove_leftovers()
             yield
 
+    def is_held(self) -> bool:
+        """Whether a process is training here now."""
+        return lock.is_held(self.lock_path)
+
     def remove_leftovers(self) -> None:
         """Remove the temporary folders and files of saves that did not end."""
         for name in self._names():

@@ -13,16 +13,18 @@ from weft.errors import MalformedFileError, WeftError
 
 if TYPE_CHECKING:
     from weft.checkpoint import RunFolder
+    from weft.reports import Finding as Diagnosed
 
 Finding = tuple[bool, str, str]  # fine or not, what was looked at, what was found
 
 
 @dataclass(frozen=True)
 class Doctor:
-    """Describe this machine and installation; or check a run folder.
+    """Describe this machine and installation; or say what is wrong with a run, in words.
 
-    A run is fine (exit code 0) if its configuration, log, data and checkpoints can be read and
-    every file of a checkpoint has the SHA-256 that its manifest gives; otherwise 3.
+    First how the training went, with the option to change; then whether the files are sound: exit
+    code 3 if the configuration, log, data or a checkpoint cannot be read or has another SHA-256
+    than its manifest gives, otherwise 0.
 
     Example: weft doctor runs/book-1
     """
@@ -74,15 +76,35 @@ def _run_folder(options: Doctor) -> int:
     path = Path(options.run)
     if not path.is_dir():
         raise WeftError(f"no such run folder; {path}; check the path")
-    findings = list(_findings(RunFolder(path)))
-    healthy = all(fine for fine, _, _ in findings)
+    files = list(_findings(RunFolder(path)))
+    diagnosis, last_line = _diagnosis(path)
+    healthy = all(fine for fine, _, _ in files)
     if options.json:
-        rows = [{"fine": fine, "what": what, "finding": text} for fine, what, text in findings]
-        output.result_json({"run": str(path), "healthy": healthy, "findings": rows})
-    else:
-        for fine, what, text in findings:
-            output.result(f"{'fine' if fine else 'BAD '}  {what}: {output.one_line(text)}")
+        rows = [{"fine": fine, "what": what, "finding": text} for fine, what, text in files]
+        found = [finding.to_dict() for finding in diagnosis]
+        values = {"run": str(path), "healthy": healthy, "diagnosis": found, "verdict": last_line}
+        output.result_json({**values, "findings": rows})
+        return 0 if healthy else MalformedFileError.exit_code
+    for finding in diagnosis:
+        output.result(f"{finding.severity}: {output.one_line(finding.message)}")
+        output.result(f"    try: {output.one_line(finding.advice)}")
+    output.result(output.one_line(last_line))
+    output.result()
+    for fine, what, text in files:
+        output.result(f"{'fine' if fine else 'BAD '}  {what}: {output.one_line(text)}")
     return 0 if healthy else MalformedFileError.exit_code
+
+
+def _diagnosis(path: Path) -> tuple[list[Diagnosed], str]:
+    """What is wrong with the training, and a last line; where it cannot be read, why."""
+    from weft.reports import diagnose, read_run, verdict
+
+    try:
+        record = read_run(path)
+    except WeftError as error:
+        return [], f"the training cannot be judged: {error}"
+    found = diagnose(record)
+    return found, verdict(record, found)
 
 
 def _findings(run: RunFolder) -> Iterator[Finding]:
