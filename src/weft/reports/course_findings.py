@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from weft.checkpoint import RunFolder
-from weft.reports.robust import levels, longest_period, smooth
 from weft.reports.finding import (
     Finding,
     figure,
@@ -20,6 +19,7 @@ from weft.reports.finding import (
 )
 from weft.reports.loss_findings import lower_rate
 from weft.reports.record import RunRecord
+from weft.reports.robust import levels, longest_period, smooth
 
 # The speed of single steps varies with whatever else the machine does: it is compared in a hundred
 # pieces of the run, and slow must be ten of them together, so a tenth of the run or more.

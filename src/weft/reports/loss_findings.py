@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 
-from weft.reports.robust import levels, noise, slope, smooth
 from weft.reports.finding import (
     Curve,
     Finding,
@@ -22,6 +21,7 @@ from weft.reports.finding import (
     vocabulary_of,
 )
 from weft.reports.record import RunRecord
+from weft.reports.robust import levels, noise, slope, smooth
 
 # Over-fitting: the rise of the validation loss after its minimum. Of n noisy values the lowest is
 # two to three deviations low; medians of three are compared, and six deviations left for the rest.
