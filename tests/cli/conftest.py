@@ -1,11 +1,12 @@
-"""Lets tests import what they share: `tiny_model` of the inference tests, `command` here."""
+"""Lets tests import what they share: `tiny_model` of inference, `folders` of reports."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "inference")]
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "inference"), str(HERE.parent / "reports")]
 from tiny_model import save_run, tiny  # noqa: E402
 
 from weft.cli.main import main  # noqa: E402

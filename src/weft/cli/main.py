@@ -56,6 +56,7 @@ VERBS = {
     ),
     "lessons": Verb("lessons", "lessons to run, from words to a GPT", "weft lessons 4"),
     "report": Verb("report", "a page about a run, for a browser", "weft report runs/book-1"),
+    "compare": Verb("compare", "runs side by side", "weft compare runs/book-1 runs/book-2"),
     "doctor": Verb("doctor", "check the machine, or a run folder", "weft doctor runs/book-1"),
 }
 
