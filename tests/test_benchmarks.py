@@ -402,3 +402,22 @@ def test_random_search_and_plan_meet_in_one_table(load, tmp_path):
     assert points[0] == search.point(search.Random(0)) and points[0] != points[1]
     for options in points:
         assert options["n_embd"] % options["n_head"] == 0
+
+
+def test_recipe_measures_each_change_once(tmp_path):
+    text, out = tmp_path / "text.txt", tmp_path / "runs.jsonl"
+    text.write_text("the quick brown fox jumps over the lazy dog\n" * 200)
+    base = ["n_embd=16", "n_head=2", "n_layer=1", "block_size=16", "batch_size=4"]
+    words = ["recipe.py", "--texts", str(text), "--seconds", "0.05", "--out", str(out)]
+    words += ["--base", *base, "--only", "recipe"]
+    first = run(*words)
+    assert first.returncode == 0, first.stderr
+    (row,) = map(json.loads, out.read_text().splitlines())
+    assert row["options"]["n_embd"] == 16 and row["steps"] >= 30
+    assert 0 < row["loss"] < math.log(30)
+    assert f"| {row['loss']:.4f} |" in first.stdout
+    second = run(*words, "decay over all")
+    assert second.returncode == 0, second.stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert rows[0] == row and rows[1]["options"]["decay_fraction"] == 1.0
+    assert second.stdout.count("| recipe |") == 1
