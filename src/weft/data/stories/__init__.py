@@ -5,7 +5,6 @@ Read in this order: `world.py` (people, things, places; which events contradict 
 and `frames.py` (what plots share), `plots/` (one plot per file, its frames above it), `corpus.py`
 (story after story). `vocabulary.py` names everybody and everything there is.
 
-All words of a story come from a frame and the vocabulary, and `Story.events` says which frame
-with which roles, so a program can read a story back: frames compiled to patterns give the events,
-and `World.apply` says whether they agree.
+All words of a story come from a frame and the vocabulary. `checker/` reads a story back: it runs
+the plots along a page, and `World.apply` says whether what stands there can happen.
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 SLOT = re.compile(r"\{([a-z]+)(!|\.[A-Za-z]+)?\}")
 SENTENCE_END = re.compile(r'[.!?]"? ')
@@ -40,6 +41,7 @@ class Frame:
     slots: tuple[Slot, ...]
 
 
+@cache
 def compile_frame(line: str) -> Frame:
     """The frame that `line` describes."""
     texts, slots, position = [], [], 0

@@ -33,7 +33,7 @@ DAYS = {
 def begin(s: Teller) -> None:
     """Choose the world, the two main people and the day. Nothing is told yet."""
     draw = s.draw
-    world = draw.pick(("village", "village", "forest"))
+    world = draw.way(("village", "village", "forest"))
     cast = vocabulary.children() if world == "village" else vocabulary.animals()
     a = draw.pick(cast)
     b = draw.pick([p for p in cast if p is not a and (world == "village" or p.kind != a.kind)])
@@ -42,24 +42,30 @@ def begin(s: Teller) -> None:
     s.roles.update(town=draw.pick(TOWNS[world]), home=draw.pick(HOUSES[world]))
     for person in (a, b, MOTHER):
         s.world.where[person] = HOME
-    weather(s, draw.pick(("sunny", "sunny", "windy", "cloudy")))
 
 
-def weather(s: Teller, kind: str, season: str | None = None) -> None:
-    """Set season, weather and part of the day, and the phrases that name them."""
-    season = season or s.draw.pick(SEASONS)
-    part = s.draw.pick(("morning", "afternoon"))
-    day = s.draw.pick(DAYS[kind]).format(season=season, part=part)
-    s.roles.update(season=season, weather=kind, part=part, day=day, when=day)
+def weather(s: Teller, *kinds: str, season: str = "") -> None:
+    """Set season, weather and part of the day, and the phrase that names them."""
+    season = season or s.draw.way(SEASONS)
+    days = [
+        (phrase.format(season=season, part=part), part)
+        for kind in kinds
+        for phrase in DAYS[kind]
+        for part in ("morning", "afternoon")
+    ]
+    day, part = s.draw.pick(days)
+    s.roles.update(season=season, part=part, day=day, when=day)
 
 
-def introduce(s: Teller, trait: str = "any", friend: bool = True, habit: bool = True) -> None:
-    """Tell who the hero is, and perhaps a habit that will come back at the end."""
+def introduce(s: Teller, *traits: str, friend: bool = True, habit: bool = True) -> None:
+    """Tell who the hero is, of some kinds of trait, and perhaps a habit that returns at the end."""
     draw = s.draw
-    words = vocabulary.TRAITS[trait].split("|")
+    if "day" not in s.roles:
+        weather(s, "sunny", "windy", "cloudy")
+    words = "|".join(vocabulary.TRAITS[trait] for trait in traits or ("any",)).split("|")
     s.roles["trait"] = draw.pick(words)
     s.roles["atrait"] = ("an " if s.roles["trait"][0] in "aeiou" else "a ") + s.roles["trait"]
-    style = draw.pick(("plain", "plain", "plain", "day", "day", "call"))
+    style = draw.way(("plain", "plain", "plain", "day", "day", "call"))
     s.tell(f"intro.{s.roles['part'] if style == 'day' else style}")
     if style == "day":
         s.roles["when"] = f"That {s.roles['part']}"
@@ -82,7 +88,7 @@ def set_out(s: Teller, place: Place, interlude: bool = True) -> None:
     s.tell("go.out", a=s.roles["g"])
     s.maybe(0.5, "sight")
     if interlude and not {"d", "y"} & s.roles.keys() and s.draw.chance(0.3):
-        s.draw.pick((drizzle, hunger, small_kindness))(s)
+        s.draw.way((drizzle, hunger, small_kindness))(s)
         s.paragraph()
 
 
@@ -106,15 +112,15 @@ def small_kindness(s: Teller) -> None:
 
 def prepare_help(s: Teller, need: str) -> None:
     """Perhaps plant what will help later: a kindness to a small animal, or a tool in the bag."""
-    chance = s.draw.number()
-    if chance < 0.3 and has_creature(s, need):
+    help_ = s.draw.way(("animal",) * 3 + ("tool",) * 3 + ("none",) * 4)
+    if help_ == "animal" and has_creature(s, need):
         s.roles["d"] = s.creature(need)
         s.paragraph()
         s.tell("kind.see", "kind.help", "kind.thanks")
         s.maybe(0.4, "kind.smile")
         s.roles["when"] = s.draw.pick(LATER)
         s.paragraph()
-    elif chance < 0.6:
+    elif help_ == "tool":
         tools = [row for row in vocabulary.thing_rows("tool") if need in row[2]]
         if tools:
             s.roles["y"] = s.thing("tool", need)
@@ -136,9 +142,7 @@ def solve(s: Teller, need: str) -> str:
         noun = s.roles["y"].noun.split()[-1]
         s.tell("tool.remember", f"solve.{need}.{noun}")
         return "tool"
-    method = s.draw.pick(
-        [m for m in ("friend", "grown", "wits") if f"solve.{need}.{m}" in s.frames]
-    )
+    method = s.draw.way([m for m in ("friend", "grown", "wits") if f"solve.{need}.{m}" in s.frames])
     if method == "grown":
         meet_grown_up(s, {"high": "ladder", "water": "net"}.get(need))
     s.tell(f"solve.{need}.{method}")
@@ -178,7 +182,7 @@ def close(s: Teller, lesson: str, endings: tuple[str, ...] = OUTSIDE) -> None:
     if "echo" in s.roles:
         s.say(s.roles["echo"])
     elif endings and (not taught or draw.chance(0.5)):
-        s.tell(draw.pick(endings))
+        s.tell(draw.way(endings))
 
 
 def treasure(s: Teller, kind: str, *flags: str) -> Thing:

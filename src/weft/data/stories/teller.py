@@ -28,6 +28,10 @@ class Draw:
     def pick(self, items: Sequence[Item]) -> Item:
         return items[int(self.number() * len(items))]
 
+    def way(self, items: Sequence[Item]) -> Item:
+        """A pick of how the story goes on, which its words need not show at once."""
+        return self.pick(items)
+
     def chance(self, probability: float) -> bool:
         return self.number() < probability
 

@@ -105,7 +105,7 @@ And when {a} borrowed something again, {a.he} really carried it like an egg.
 def plot(s: Teller) -> None:
     a_and_b = s.roles["g"]
     scenes.introduce(s, "hasty")
-    mending = s.draw.pick(("sew", "glue", "carve"))
+    mending = s.draw.way(("sew", "glue", "carve"))
     x = s.roles["x"] = s.mendable(mending)
     x.forms["praise"] = s.draw.pick(
         ("as bright as on the first day", "smooth and light", "older than both of them")

@@ -55,7 +55,7 @@ def plot(s: Teller) -> None:
     s.roles["goal"] = s.draw.pick(GOALS)
     s.paragraph()
     scenes.prepare_help(s, "guide")
-    scenes.set_out(s, s.place(s.draw.pick(("tree", "hill"))))
+    scenes.set_out(s, s.place(s.draw.way(("tree", "hill"))))
     s.tell("fog.play")
     s.paragraph()
     s.tell("fog.fall", "fog.lost", "fog.fear")

@@ -76,7 +76,7 @@ red leaves and yellow leaves|a lantern that glowed like a sunset|tree
 
 
 def plot(s: Teller) -> None:
-    scenes.introduce(s, s.draw.pick(("any", "shy")))
+    scenes.introduce(s, "any", "shy")
     s.paragraph()
     s.tell("gift.tomorrow", "gift.poor")
     if s.draw.chance(0.35):

@@ -80,7 +80,7 @@ def plot(s: Teller) -> None:
     s.tell("eat.secret")
     s.paragraph()
     s.tell("lie.found")
-    victim = s.draw.pick(("friend", "cat"))
+    victim = s.draw.way(("friend", "cat"))
     s.tell(f"lie.{victim}.told", f"lie.{victim}.pays", "lie.stomach")
     s.paragraph()
     s.tell("lie.decide", "lie.truth", "lie.mother", f"lie.sorry.{victim}")

@@ -74,7 +74,7 @@ gosling|She is white, and she has a long neck|a white duck with a short neck|My 
 
 
 def plot(s: Teller) -> None:
-    scenes.introduce(s, s.draw.pick(("any", "patient")))
+    scenes.introduce(s, "any", "patient")
     s.paragraph()
     kind, clue, wrong, no, mother, home = s.draw.pick(vocabulary.rows(FAMILIES))
     little = Person(f"the {kind}", "it", kind)

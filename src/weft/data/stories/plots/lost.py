@@ -59,7 +59,7 @@ Something that you give away can come back richer than before.
 def plot(s: Teller) -> None:
     scenes.introduce(s, "careless")
     nest = s.draw.chance(0.25)
-    x = scenes.treasure(s, "thing", "wear" if nest else s.draw.pick(("toy", "small")))
+    x = scenes.treasure(s, "thing", "wear" if nest else s.draw.way(("toy", "small")))
     s.tell("own.loved")
     s.paragraph()
     scenes.prepare_help(s, "find")

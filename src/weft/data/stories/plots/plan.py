@@ -79,7 +79,7 @@ draw a map of a land that nobody knows|They drew mountains, rivers and a lake of
 
 
 def plot(s: Teller) -> None:
-    trouble = s.draw.pick(("rain", "rain", "storm", "fog"))
+    trouble = s.draw.way(("rain", "rain", "storm", "fog"))
     instead, doing = s.draw.pick(vocabulary.rows(INSTEAD))
     scenes.introduce(s)
     s.paragraph()
@@ -93,6 +93,6 @@ def plot(s: Teller) -> None:
     s.say(doing)
     s.tell("plan.fun")
     s.paragraph()
-    s.tell(s.draw.pick(("plan.clear", "plan.next")))
+    s.tell(s.draw.way(("plan.clear", "plan.next")))
     s.call("A Day of {weathertitle}", "The New Plan", "Inside", "When the {weathertitle} Came")
     scenes.close(s, "lesson.plan", scenes.HOME_ALREADY)

@@ -79,7 +79,7 @@ NUMBERS = ["Ten", "Twenty", "Fifty", "A hundred", "Thirty-three"]
 
 def plot(s: Teller) -> None:
     skill, fail1, fail2, tip, success = s.draw.pick(vocabulary.rows(SKILLS))
-    scenes.introduce(s, s.draw.pick(("any", "shy", "hasty")), habit=skill not in NOISY)
+    scenes.introduce(s, "any", "shy", "hasty", habit=skill not in NOISY)
     s.paragraph()
     s.roles.update(skill=skill, tip=tip, number=s.draw.pick(NUMBERS), title=titled(skill))
     s.roles["c"] = s.grown_up()

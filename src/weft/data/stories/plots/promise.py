@@ -97,7 +97,7 @@ def kept(s: Teller) -> None:
     s.tell("promise.do")
     s.say(s.roles["good"])
     s.paragraph()
-    x = scenes.treasure(s, s.draw.pick(("thing", "treasure", "food")))
+    x = scenes.treasure(s, s.draw.way(("thing", "treasure", "food")))
     s.tell("promise.thanks")
     s.world.holder[x] = s.roles["a"]
 

@@ -84,7 +84,7 @@ def plot(s: Teller) -> None:
     s.tell("race.dare", "race.yes")
     s.paragraph()
     s.tell("race.start", "race.steady")
-    way = s.draw.pick(("nap", "fall", "kind"))
+    way = s.draw.way(("nap", "fall", "kind"))
     if way == "fall":
         s.tell("race.fall", "race.choose")
         s.paragraph()

@@ -77,7 +77,7 @@ It was a melon. When {a} knocked on it, it sounded like a drum.
 
 
 def plot(s: Teller) -> None:
-    scenes.weather(s, "sunny", "spring")
+    scenes.weather(s, "sunny", season="spring")
     scenes.introduce(s, "hasty")
     s.paragraph()
     s.roles["c"] = s.grown_up("grow")

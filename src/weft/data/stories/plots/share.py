@@ -104,7 +104,7 @@ def quarrel(s: Teller) -> None:
     lost = s.roles["x"]
     s.tell("share.no", "share.quarrel")
     s.paragraph()
-    s.tell(s.draw.pick(("lose.bird", "lose.drop")), "share.nothing", "share.sorry")
+    s.tell(s.draw.way(("lose.bird", "lose.drop")), "share.nothing", "share.sorry")
     s.paragraph()
     while s.roles["x"].noun == lost.noun:
         s.roles["x"] = s.thing("food")

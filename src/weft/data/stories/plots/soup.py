@@ -66,7 +66,7 @@ MORE = ["salt", "butter", "beans", "peas", "barley", "parsley", "mushrooms"]
 
 
 def plot(s: Teller) -> None:
-    scenes.introduce(s, s.draw.pick(("any", "any", "patient")))
+    scenes.introduce(s, "any", "patient")
     s.paragraph()
     c = s.roles["c"] = s.grown_up()
     people = [p for p, _ in vocabulary.grown_ups(s.roles["world"]) if p is not c]

@@ -60,7 +60,7 @@ FLAGS = {"high": ("thing", "fly"), "water": ("thing", "float"), "narrow": ("trea
 
 
 def plot(s: Teller) -> None:
-    need = s.draw.pick(("high", "water", "narrow"))
+    need = s.draw.way(("high", "water", "narrow"))
     kind, flag = FLAGS[need]
     scenes.introduce(s)
     scenes.treasure(s, kind, flag)

@@ -71,18 +71,21 @@ spoon|wooden|My soup is ready, but I have nothing to stir it with. If only I had
 hat|straw|The sun burns on my head. If only I had a hat
 """
 
-WANTED = "picture book|thick blue;music box|silver painted;lantern|paper;puppet|funny wooden;honey cake|warm"
+WANTED = [
+    ("picture book", "thick"), ("picture book", "blue"), ("music box", "silver"),
+    ("music box", "painted"), ("lantern", "paper"), ("puppet", "funny"), ("puppet", "wooden"),
+    ("honey cake", "warm"),
+]  # fmt: skip
 
 
 def plot(s: Teller) -> None:
-    scenes.introduce(s, s.draw.pick(("any", "patient")))
+    scenes.introduce(s, "any", "patient")
     s.paragraph()
-    noun, adjectives = s.draw.pick(WANTED.split(";")).split("|")
-    s.roles["w"] = Thing(noun, s.draw.pick(adjectives.split()))
+    w = s.roles["w"] = s.draw.pick([Thing(noun, adjective) for noun, adjective in WANTED])
     c = s.roles["c"] = s.grown_up()
     passers(s, c)
-    chain(s, noun)
-    x, y, z, w = (s.roles[k] for k in "xyzw")
+    chain(s, w.noun)
+    x, y, z = (s.roles[k] for k in "xyz")
     holder = s.world.holder
     s.tell("trade.want", "own.start")
     holder.update({y: s.roles["t"], z: s.roles["u"], w: c})
