@@ -196,11 +196,13 @@ def _next_commands(out: str) -> None:
     from weft.checkpoint import RunFolder
     from weft.config import read_toml
 
-    model, name = read_toml(RunFolder(out).config_path)["model"].get("model"), shlex.quote(out)
+    stored, name = read_toml(RunFolder(out).config_path), shlex.quote(out)
+    model = stored["model"].get("model")
     prompt = ' "SOURCE"' if model == "encoder-decoder" else " --seed 1"
-    lines = [f"weft generate {name}{prompt}", f"weft info {name}"]
+    lines = [f"weft generate {name}{prompt}", f"weft chat {name}", f"weft doctor {name}"]
     if model != "ngram":
-        lines.append(f"weft train --resume --out {name} --steps MORE")
+        more = "minutes" if "minutes" in stored["train"] else "steps"
+        lines.append(f"weft train --resume --out {name} --{more} MORE")
     output.note("\nNext:  " + "\n       ".join(lines))
 
 

@@ -147,7 +147,8 @@ class Clock:
 
     def _closing(self) -> float:
         """Seconds after the last step: evaluation, sample, save, and the report."""
-        return self._read * self._tokens(self.last_batches()) + self._sample + 2 * self._save
+        last = self._tokens(self.last_batches())
+        return self._evaluation() + self._read * last + self._save
 
     def _tokens(self, batches: int | None) -> int:
         whole = self.session.validation_tokens

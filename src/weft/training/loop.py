@@ -129,13 +129,11 @@ class Loop:
         return before + (done - self.first) * self.step_tokens
 
     def _evaluate(self, record: dict[str, Any]) -> float:
-        session, batches = self.session, self.config.eval_batches
-        last = self.clock is not None and record["step"] == self.steps
+        session = self.session
         with self.journal.phase("evaluate"):
-            result = session.evaluate(self._last_batches() if last else batches)
+            result = session.evaluate(self.config.eval_batches)
         self._observe("evaluate", result.seconds, result.tokens)
-        whole = result.tokens == session.validation_tokens
-        self._final = result if last or whole else None
+        self._final = result if result.tokens == session.validation_tokens else None
         if not math.isfinite(result.loss):
             check_weights(self.model, record["step"], str(session.run.path))
             raise NonFiniteError(
@@ -215,7 +213,7 @@ class Loop:
 
     def _finish(self) -> TrainResult:
         session = self.session
-        if self._final is None:
+        if self._final is None and self.clock is None:
             session.progress.message("evaluating on the whole validation split")
         with self.journal.phase("evaluate"):
             final = self._final or self._last_evaluation()

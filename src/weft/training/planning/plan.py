@@ -24,6 +24,7 @@ from weft.training.work import flop_per_token
 
 SHARE = 0.9  # of the time that is left is for steps; the rest for evaluations, saves, samples
 GAIN = 0.6  # a larger model may take this share of the time that its arithmetic suggests
+EVALUATED, FEWEST_EVALUATED = 0.015, 4  # batches for each step: 0.6 % of the time is evaluation
 MOST_MEMORY = 0.7  # of the machine's
 SHOWN = ("tokenizer", "n_embd", "n_layer", "block_size", "batch_size", "dropout")
 Timer = Callable[[ModelConfig, TrainConfig], float]
@@ -138,6 +139,8 @@ def plan_model(
     plan.weights = count_parameters(config)
     plan.choose(model, "dropout", rules.dropout(plan.epochs, plan.weights, train_tokens), taken)
     _optimisation(plan, width, taken)
+    if "eval_batches" not in given:
+        train["eval_batches"] = max(FEWEST_EVALUATED, int(EVALUATED * steps))
     plan.memory_bytes = estimate(*_configs(vocab_size, {**model, **train, **given})).total
     if plan.text:
         size, kind = plan.text["bytes"], plan.text["kind"]
