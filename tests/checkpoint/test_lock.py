@@ -1,5 +1,6 @@
 """One run in a folder: the second is refused and told who; a dead holder's lock is taken over."""
 
+import fcntl
 import os
 import re
 import signal
@@ -104,3 +105,27 @@ def test_an_error_inside_is_not_taken_for_a_locking_error(run):
         raise FileNotFoundError("mine")
     with run.lock():
         pass
+
+
+def test_who_looks_at_the_lock_is_told_its_holder_and_takes_nothing(run, holders):
+    assert run.holder() is None
+    (holder,) = holders(1)
+    go(holder)
+    assert holder.stdout.readline() == "won\n"
+    assert f"pid {holder.pid} on {socket.gethostname()} since 20" in run.holder()
+    before = run.lock_path.read_bytes()
+    holder.kill()
+    holder.wait()
+    assert run.holder() is None and run.lock_path.read_bytes() == before
+    with run.lock():
+        assert f"pid {os.getpid()}" in run.holder()
+    assert run.holder() is None
+
+
+def test_a_run_waits_out_who_only_looks(run, monkeypatch):
+    run.lock_path.write_text("{}")
+    looker = os.open(run.lock_path, os.O_RDONLY)
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    monkeypatch.setattr("weft.checkpoint.lock.time.sleep", lambda seconds: os.close(looker))
+    with run.lock():
+        assert f"pid {os.getpid()}" in run.holder()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.training import PlainProgress, Progress, RichProgress, choose_progress
+from weft.errors import DataError
+from weft.training import PlainProgress, Progress, RichProgress, choose_progress, train
 from weft.training.progress import Several
 from weft.training.progress.figures import MOST_POINTS, Figures, Points, clock, harmless
 from weft.training.progress.live import LiveScreen
@@ -285,3 +286,12 @@ def test_several_displays_are_told_the_same():
     streams = [Stream(terminal=False), Stream(terminal=False)]
     show(Several(*map(PlainProgress, streams)))
     assert streams[0].getvalue() == streams[1].getvalue() != ""
+
+
+def test_a_run_that_ends_before_it_begins_leaves_the_terminal_clean(tmp_path):
+    """The text is too short for a window: an error after it was tokenized."""
+    (tmp_path / "short.txt").write_text("abc" * 20)
+    stream = Stream(terminal=True)
+    with pytest.raises(DataError):
+        train(tmp_path / "short.txt", out=tmp_path / "run", progress=RichProgress(stream))
+    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1

@@ -61,7 +61,11 @@ class RunFolder:
 
     def is_held(self) -> bool:
         """Whether a process is training here now."""
-        return lock.is_held(self.lock_path)
+        return self.holder() is not None
+
+    def holder(self) -> str | None:
+        """Which process is training here, in words; None when none is. Takes no lock from it."""
+        return lock.holder(self.lock_path)
 
     def remove_leftovers(self) -> None:
         """Remove the temporary folders and files of saves that did not end."""

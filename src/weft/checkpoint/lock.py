@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 from weft.errors import RunLockedError
 
 logger = logging.getLogger("weft")
+TAKE_SECONDS = 0.1
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -38,26 +40,32 @@ def hold(path: Path) -> Iterator[None]:
         os.close(file)
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process holds the lock now. Changes nothing; False where it cannot be known."""
+def holder(path: Path) -> str | None:
+    """Who holds the lock, in words; None when nobody does. Takes nothing from a holder.
+
+    The file names nobody, unless a run is on or was killed; only then the lock is tried, shared and
+    for a moment, which a run that begins just then waits out.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode) or not os.pread(file, 1, 0):
+            return None
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
     except BlockingIOError:
-        return True
-    except OSError:
-        return False
+        return _holder(file)
+    except OSError as error:  # where there are no locks, the name is all there is
+        return _holder(file) if error.errno in NO_LOCKS else None
     finally:
-        os.close(file)  # gives the lock back
-    return False
+        os.close(file)
 
 
 def _take(file: int, path: Path) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take_within(file, TAKE_SECONDS)
     except BlockingIOError:
         raise RunLockedError(
             f"another run is training here: {_holder(file)}; {path.parent}; "
@@ -67,6 +75,19 @@ def _take(file: int, path: Path) -> None:
         if error.errno not in NO_LOCKS:
             raise
         logger.warning("warning: this file system has no locks; %s; start one run only", path)
+
+
+def _take_within(file: int, seconds: float) -> None:
+    """Try for so long: whoever only looks at the lock has it for a moment."""
+    last = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= last:
+                raise
+        time.sleep(0.01)
 
 
 def _myself() -> str:

@@ -31,6 +31,7 @@ VERBS = {
     "train": Verb("train", "train a model on a text", "weft train book.txt --minutes 10"),
     "plan": Verb("plan", "what that would choose, and why", "weft plan book.txt --minutes 10"),
     "ladder": Verb("ladder", "every family, from n-gram to GPT", "weft ladder book.txt"),
+    "watch": Verb("watch", "a run, as it trains elsewhere", "weft watch runs/book-1"),
     "generate": Verb("generate", "continue a text", 'weft generate runs/book-1 "Once upon"'),
     "chat": Verb("chat", "talk with a model in the terminal", "weft chat runs/book-1"),
     "eval": Verb("evaluate", "loss, perplexity, bits per byte", "weft eval runs/book-1 other.txt"),

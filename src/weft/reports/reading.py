@@ -29,7 +29,7 @@ def json_lines(path: Path, limit: int = LARGEST_LOG) -> Iterator[dict[str, Any]]
     A torn last line is left out. Raises `MalformedFileError` for any other line that is no object,
     and for a file of more than `limit` bytes.
     """
-    file = _opened(path, limit)
+    file = open_plain(path, limit)
     if file is None:
         return
     with file:
@@ -45,7 +45,7 @@ def json_lines(path: Path, limit: int = LARGEST_LOG) -> Iterator[dict[str, Any]]
 
 def json_object(path: Path) -> dict[str, Any] | None:
     """The object in a file of at most 4 MiB; None where there is no file."""
-    file = _opened(path, LARGEST_OBJECT)
+    file = open_plain(path, LARGEST_OBJECT)
     if file is None:
         return None
     with file:
@@ -75,7 +75,7 @@ def damaged(what: str, path: Path) -> MalformedFileError:
     return MalformedFileError(f"{what}; {printable(path)}; restore it from a copy, or remove it")
 
 
-def _opened(path: Path, limit: int) -> BinaryIO | None:
+def open_plain(path: Path, limit: int) -> BinaryIO | None:
     """A plain file for reading; None where there is none."""
     try:
         # O_NONBLOCK: opening a FIFO must not wait for a writer.

@@ -82,7 +82,7 @@ def train(
     continuing = resume and run.config_path.exists()
     config = None if continuing else _new_config(train_options, resume, model_options.get("model"))
     run.create()
-    with run.lock(), _own_randomness():
+    with _finished(progress), run.lock(), _own_randomness():
         if config is None:
             session = take_up(run, train_options, model_options, progress)
         else:
@@ -240,6 +240,15 @@ def _announce(session: Session) -> None:
         f"{begin} in {session.run.path}: {kind}, {count:,} weights, {tokens:,} tokens/step, "
         f"{len(session.dataset.train):,} training tokens, {config.precision}"
     )
+
+
+@contextlib.contextmanager
+def _finished(progress: Progress) -> Iterator[None]:
+    """Leave the terminal as it was, also where a run ends before it begins."""
+    try:
+        yield
+    finally:
+        progress.finish()
 
 
 @contextlib.contextmanager

@@ -60,8 +60,10 @@ class Figures:
         self.facts: dict[str, Any] = {}
         self.first = self.step = self.tokens = 0
         self.steps: int | None = None
-        self.is_running, self.doing = True, ""  # doing: in words, when it is not training
-        self.loss, self.speed, self._pace = map(Recent, (LOSS_SHARE, SPEED_SHARE, PACE_SHARE))
+        self.is_running = True
+        self.doing = self.status = ""  # in words: what else than training; how the run is
+        self.loss, self._pace = Recent(LOSS_SHARE), Recent(PACE_SHARE)
+        self._token_seconds = Recent(SPEED_SHARE)  # a mean of speeds would forget slow steps
         self.train_curve, self.val_curve = Points(), Points()
         self.val_loss: float | None = None
         self.val_step = 0
@@ -106,7 +108,7 @@ class Figures:
             self.loss.add(loss)
             self.train_curve.add(step, self.loss.value)
         if (speed := finite(record, "tokens_per_second")) is not None:
-            self.speed.add(speed)
+            self._token_seconds.add(1 / max(speed, 1e-9))
 
     def _add_time(self, record: Mapping[str, Any], steps: int) -> None:
         """Seconds per step: between two lines of the log, evaluations included, or of the step."""
@@ -143,16 +145,20 @@ class Figures:
 
     def share_done(self) -> float | None:
         """Of the run, in [0, 1]."""
-        if self._clock is not None and self._clock[0] > 0:
+        if self.is_running and self._clock is not None and self._clock[0] > 0:
             return min(1.0, self.seconds() / self._clock[0])
         return min(1.0, self.step / self.steps) if self.steps else None
+
+    def tokens_per_second(self) -> float | None:
+        """Of the latest steps, without what is between them; None before the first."""
+        return 1 / self._token_seconds.value if self._token_seconds.count else None
 
     def peak_share(self) -> float | None:
         """Of the machine's measured peak; None where it was not measured."""
         told = finite(self.last, "peak_fraction") or finite(self.facts, "peak_fraction")
         peak = finite(self.facts, "peak_tokens_per_second")
-        if told is None and peak and self.speed.count:
-            return self.speed.value / peak
+        if told is None and peak and (speed := self.tokens_per_second()) is not None:
+            return speed / peak
         return told
 
     def busiest_expert(self) -> float | None:

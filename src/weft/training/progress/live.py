@@ -38,7 +38,8 @@ class RichProgress(Progress):
         self._screen.print(text)
 
     def preparing(self, done: int, total: int) -> None:
-        self.figures.doing = f"tokenizing {100 * done / max(1, total):.0f} %"
+        share = f"tokenizing {100 * done / max(1, total):.0f} %"
+        self.figures.doing = share if done < total else "preparing"
         self._screen.start()
 
     def describe(self, facts: Mapping[str, Any]) -> None:
@@ -73,6 +74,7 @@ class RichProgress(Progress):
 
     def finish(self) -> None:
         self._print_sample()
+        self.figures.is_running = False
         self._screen.stop()
 
     def _print_sample(self) -> None:
@@ -122,15 +124,16 @@ class LiveScreen:
         """Show the screen, and draw it until `stop`. Once more is harmless."""
         if self._thread is None:
             self._live.start(refresh=True)
-            self._thread = threading.Thread(target=self._keep_drawing, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._keep_drawing, daemon=True)
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
         """Draw it a last time, leave it there, and show the cursor. Once more is harmless."""
-        if self._thread is not None and not self._stopped.is_set():
-            self._stopped.set()
+        self._stopped.set()
+        if self._thread is not None:
             self._thread.join()
-            self._live.stop()
+        self._live.stop()
 
     def draw(self) -> float:
         """Draw once; returns the CPU seconds that it took."""

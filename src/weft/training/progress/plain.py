@@ -50,8 +50,8 @@ class PlainProgress(Progress):
     def _line(self) -> str:
         figures = self._figures
         parts = [f"step {figures.step}/{figures.steps}", *loss_parts(figures)]
-        if figures.speed.count:
-            parts.append(f"{figures.speed.value:,.0f} tokens/s")
+        if (speed := figures.tokens_per_second()) is not None:
+            parts.append(f"{speed:,.0f} tokens/s")
         if (left := figures.seconds_left()) is not None:
             parts.append(f"eta {clock(left)}")
         return "  ".join(parts)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TRAIN, VAL = "cyan", "yellow"
 LOWEST_CURVE, HIGHEST_CURVE = 5, 14  # lines
-SAMPLE_LINES = 4
+SAMPLE_LINES, STATUS_LINES = 4, 3
 
 
 def screen(figures: Figures, width: int, height: int, encoding: str = "utf-8") -> list[Text]:
@@ -25,6 +25,7 @@ def screen(figures: Figures, width: int, height: int, encoding: str = "utf-8") -
     the figures, then the title, the curve, and last the sample."""
     ascii_only = not encoding.lower().replace("-", "").startswith("utf")
     below = [_bar(figures, width, ascii_only), *_numbers(figures, width, ascii_only)]
+    below += _status(figures, width, encoding)
     left = height - len(below)
     title = _title(figures, width, encoding) if left > 0 else []
     sample, left = _sample(figures, width, encoding), left - len(title)
@@ -77,9 +78,9 @@ def _bar(figures: Figures, width: int, ascii_only: bool) -> Text:
 
     share, steps = figures.share_done(), figures.steps
     said = f"{figures.step:,}/{steps:,}" if steps else f"{figures.step:,}"
-    said = f" step {said}" if figures.doing == "" else f" {figures.doing}"
-    if share is not None:
-        said += f"  {100 * share:.0f} %"
+    said = f" step {said}" if share is None else f" step {said}  {100 * share:.0f} %"
+    if figures.doing:
+        said, share = f" {figures.doing}", None
     room = max(0, width - len(said))
     full = round(room * (share or 0.0))
     done, rest = "#-" if ascii_only else "━─"
@@ -113,8 +114,8 @@ def _items(figures: Figures, ascii_only: bool) -> Iterator[tuple[str, str, str]]
     if figures.best is not None:
         loss, step = figures.best
         yield "best", f"{loss:.4f} at step {step:,}", "bold"
-    if figures.speed.count:
-        yield "", f"{figures.speed.value:,.0f} tokens/s", ""
+    if (speed := figures.tokens_per_second()) is not None:
+        yield "", f"{speed:,.0f} tokens/s", ""
     if (share := figures.peak_share()) is not None:
         yield "", f"{100 * share:.0f} % of peak", ""
     if (rate := finite(figures.last, "lr")) is not None:
@@ -124,6 +125,13 @@ def _items(figures: Figures, ascii_only: bool) -> Iterator[tuple[str, str, str]]
     yield "elapsed", clock(figures.seconds()), ""
     if (left := figures.seconds_left()) is not None:
         yield "eta", clock(left), "bold"
+
+
+def _status(figures: Figures, width: int, encoding: str) -> list[Text]:
+    from rich.text import Text
+
+    said = encodable(harmless(figures.status), encoding).replace("\n", " ")
+    return [Text(line, style="bold") for line in wrapped(said, width, STATUS_LINES)]
 
 
 def _sample(figures: Figures, width: int, encoding: str) -> list[Text]:
@@ -145,7 +153,7 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
     for line in text.splitlines():
         if not line.strip():
             continue
-        lines += chop_cells(line.rstrip(), max(2, width))[: most - len(lines)]
+        lines += chop_cells(line.rstrip(), max(1, width))[: most - len(lines)]
         if len(lines) >= most:
             break
     return lines
