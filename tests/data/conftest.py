@@ -9,8 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
+
+settings.register_profile("patient", deadline=None)  # a busy machine makes no test wrong
+settings.load_profile("patient")
 
 
 class ByteTable:

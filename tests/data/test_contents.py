@@ -111,7 +111,7 @@ def test_what_a_zip_leaves_out_is_counted(tmp_path: Path) -> None:
     corpus = open_corpus(put(tmp_path / "a.zip", zipped(files)))
     assert "".join(corpus.chunks()) == SEPARATOR.join(["ay", "bee", "dot"])
     assert corpus.skipped == {"hidden": 2, "generated": 2, "empty": 1, "binary": 2}
-    assert [text.name.rpartition(":")[2] for text in corpus.documents] == [
+    assert [text.name.rpartition(":")[2] for text in corpus.texts] == [
         "b/a.txt", "b/z.txt", "b.txt",
     ]  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {"a.zip"}

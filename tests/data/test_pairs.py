@@ -19,6 +19,7 @@ from weft.data import (
     pad,
     pair_numbers,
     prepare,
+    split_corpus,
     split_pairs,
 )
 from weft.data.pairs import IGNORED, POOL, Marks
@@ -148,7 +149,9 @@ def test_prepared_pairs_are_cut_between_lines(tmp_path, tokenizer) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("ab\tc\n" * 7 + "a\tb b\n" * 3)
     encoder = PairEncoder(tokenizer)
-    dataset = prepare(open_corpus(path), encoder, tmp_path, 0.35, boundary=line_boundary)
+    corpus = open_corpus(path)
+    split = split_corpus(corpus, 0.35, boundary=line_boundary)
+    dataset = prepare(corpus, encoder, tmp_path, split=split)
     parts = [PairTokens(s.tokens, encoder.marks) for s in (dataset.train, dataset.val)]
     assert [len(part) for part in parts] == [7, 3]
     assert tokenizer.decode(dataset.val.tokens.tolist()) == "a\tb b\n" * 3

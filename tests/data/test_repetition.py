@@ -7,7 +7,7 @@ import tracemalloc
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.data import repetition
@@ -28,6 +28,7 @@ def expected(text: str) -> float:
     return sum(size[part] * (n - 1) for part, n in counts.items()) / total if total else 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "bb\nb", "é" * 9, " ", ""])), st.integers(1, 7))
 def test_counts_what_counting_all_paragraphs_counts(parts: list[str], piece: int) -> None:
     text = "\n\n".join(parts)

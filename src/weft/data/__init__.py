@@ -11,7 +11,9 @@ from weft.data.batches import (
     validation_batches,
     window_starts,
 )
-from weft.data.corpus import Corpus, open_corpus
+from weft.data.census import Census, take_census
+from weft.data.corpus import Corpus, Passage, open_corpus, separated
+from weft.data.overlap import overlap
 from weft.data.pairs import (
     Marks,
     PairBatch,
@@ -28,25 +30,31 @@ from weft.data.prepare import (
     Dataset,
     check_long_enough,
     check_tokenizer,
+    encode_documents,
     is_dataset,
     open_dataset,
     prepare,
 )
 from weft.data.shards import TokenShard, is_shard, write_shard
+from weft.data.split import Split, split_corpus
 from weft.data.statistics import Statistics, statistics
 
 __all__ = [
+    "Census",
     "Corpus",
     "Dataset",
     "Marks",
     "PairBatch",
     "PairEncoder",
     "PairTokens",
+    "Passage",
+    "Split",
     "Statistics",
     "TokenShard",
     "batch",
     "check_long_enough",
     "check_tokenizer",
+    "encode_documents",
     "encode_pairs",
     "is_dataset",
     "is_shard",
@@ -54,13 +62,17 @@ __all__ = [
     "marks_of",
     "open_corpus",
     "open_dataset",
+    "overlap",
     "pad",
     "pair_numbers",
     "prepare",
+    "separated",
+    "split_corpus",
     "split_pairs",
     "statistics",
     "stream_batch",
     "stream_windows",
+    "take_census",
     "validation_batches",
     "window_starts",
     "write_shard",

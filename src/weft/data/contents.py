@@ -2,7 +2,7 @@
 
     file       itself; if it is a gzip, what is in it
     zip        its members by name, as if they were files of a folder
-    EPUB       its pages in reading order
+    EPUB       its pages in reading order, one text
     JSON lines the rows' field that was named, CSV and TSV the column
     folder     its files by path, each as above
 
@@ -23,7 +23,7 @@ from weft.data.folder import is_binary, name_reason, text_files
 from weft.data.packed import Member, Raw, gunzip, members
 from weft.data.rows import Rows
 from weft.data.sniff import GZIP, ZIP, binary_format, looks_binary, wide_encoding
-from weft.data.unpacked import Unpacked, head_of, unmarked
+from weft.data.unpacked import Unpacked, head_of, joined, unmarked
 from weft.errors import DataError
 
 OFFICE = "[Content_Types].xml"  # .docx, .xlsx, .pptx
@@ -96,7 +96,10 @@ def _in_book(raw: Raw, listed: list[Member], rows: Rows) -> Contents:
     if rows:
         raise DataError(f"a book, not {rows.kind}; {raw.name}; leave --field or --column out")
     texts = [Unpacked.of(page.name, partial(page_text, page)) for page in pages(listed)]
-    return _some(Contents([*texts]), raw.name, "this book")
+    found = _some(Contents([*texts]), raw.name, "this book")
+    read = [text.read for text in texts if text.size]
+    book = Unpacked.of(raw.name, lambda: joined(page() for page in read))
+    return Contents([book], found.skipped)
 
 
 def _member_reason(member: Member, rows: Rows) -> str | None:
@@ -128,7 +131,7 @@ def _text(name: str, blocks: Callable[[], Iterator[bytes]], rows: Rows) -> Text:
     """The text that `blocks` are, or that is in the rows of the table that they are."""
     check_text(head_of(blocks()), name)
     if rows:
-        return Unpacked.of(name, lambda: rows.texts(blocks(), name))
+        return Unpacked.of_rows(name, lambda: rows.texts(blocks(), name))
     return Unpacked.of(name, lambda: unmarked(blocks()))
 
 

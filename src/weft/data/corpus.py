@@ -1,4 +1,4 @@
-"""A corpus: the text that DATA names, as one long string that is never in memory as a whole.
+"""A corpus: the documents that DATA names, or one long string that is never in memory as a whole.
 
 DATA is a UTF-8 text file, an archive or a table of texts (`contents.py`), a folder of those, `-`
 (standard input) or a built-in corpus. Text is taken as it is: line ends, NUL bytes and everything
@@ -12,9 +12,10 @@ import difflib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from weft.data import builtin
 from weft.data.contents import Contents, check_text, contents, folder_contents
@@ -23,21 +24,64 @@ from weft.data.rows import Rows
 from weft.errors import DataError
 
 
+class Passage(NamedTuple):
+    """A document, or what a range holds of it: `size` bytes of document `number`, counted from 0.
+
+    The document begins at byte `first` of the joined text; `ends` where the passage has its end.
+    """
+
+    number: int
+    first: int
+    size: int
+    ends: bool
+    chunks: Iterator[str]
+
+
 @dataclass(frozen=True)
 class Corpus:
-    """Documents joined by a blank line; `size` counts the bytes of the joined text.
+    """Documents, one after the other, or joined by a blank line; `size` counts the joined bytes.
 
     `skipped` counts, by reason, the files of a folder or a zip that are not part of it.
     """
 
     name: str
-    documents: tuple[Text, ...]
+    texts: tuple[Text, ...]
     skipped: dict[str, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        texts = sum(document.size for document in self.documents)
-        return texts + len(SEPARATOR) * (len(self.documents) - 1)
+        return sum(text.size for text in self.texts) + len(SEPARATOR) * (len(self.texts) - 1)
+
+    @property
+    def count(self) -> int:
+        """Documents: files, members of a zip, rows of a table."""
+        return sum(text.count for text in self.texts)
+
+    def documents(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> Iterator[Passage]:
+        """What bytes [start, stop) of the joined text hold of each document, in their order.
+
+        One that is not read costs nothing, if it is a file. Positions, `progress` and errors are as
+        in `chunks`.
+        """
+        start, stop = self.boundary(start), self.boundary(self.size if stop is None else stop)
+        number = 0
+        report = None if progress is None else _Sum(progress)
+        for first, text in self._placed():
+            if first >= stop or first + text.size <= start:
+                number += text.count
+                continue
+            for part in text.parts():
+                begin = first + part.first
+                low, high = max(start - begin, 0), min(stop - begin, part.size)
+                if low < high:
+                    chunks = _reported(part.chunks(low, high), report)
+                    yield Passage(number, begin, high - low, high == part.size, chunks)
+                number += 1
 
     def boundary(self, position: int) -> int:
         """The first start of a character at or after byte `position`."""
@@ -78,11 +122,40 @@ class Corpus:
                 yield from document.chunks(low, high)
 
     def _placed(self) -> Iterator[tuple[int, Text]]:
-        """Each document with the byte of the corpus at which it begins."""
+        """Each text with the byte of the corpus at which it begins."""
         first = 0
-        for document in self.documents:
-            yield first, document
-            first += document.size + len(SEPARATOR)
+        for text in self.texts:
+            yield first, text
+            first += text.size + len(SEPARATOR)
+
+
+def separated(passages: Iterable[Passage]) -> Iterator[str]:
+    """Documents for what learns words from them: none spans the line end between two."""
+    for number, passage in enumerate(passages):
+        if number:
+            yield "\n"
+        yield from passage.chunks
+
+
+class _Sum:
+    """Calls `progress` with the sum of what it was called with."""
+
+    def __init__(self, progress: Callable[[int], object]) -> None:
+        self.progress, self.done = progress, 0
+
+    def __call__(self, size: int) -> None:
+        self.done += size
+        self.progress(self.done)
+
+
+def _reported(
+    chunks: Iterable[tuple[str, int]], report: Callable[[int], object] | None
+) -> Iterator[str]:
+    for text, size in chunks:
+        if report is not None:
+            report(size)
+        if text:
+            yield text
 
 
 def open_corpus(data: str | Path, *, field: str | None = None, column: str | None = None) -> Corpus:
@@ -168,8 +241,8 @@ def _regular(path: Path) -> Path:
 
 def _checked(corpus: Corpus) -> Corpus:
     """The same corpus, if it can be text at all and has two characters, one of them visible."""
-    for document in corpus.documents:
-        check_text(document.head(), document.name)
+    for text in corpus.texts:
+        check_text(text.head(), text.name)
     count, visible = 0, False
     for chunk in corpus.chunks():
         count, visible = count + len(chunk), visible or not chunk.isspace()
@@ -182,4 +255,4 @@ def _checked(corpus: Corpus) -> Corpus:
 
 
 def _place(corpus: Corpus) -> str:
-    return corpus.documents[0].name if len(corpus.documents) == 1 else corpus.name
+    return corpus.texts[0].name if len(corpus.texts) == 1 else corpus.name

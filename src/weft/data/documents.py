@@ -11,16 +11,16 @@ import contextlib
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from weft.data.sniff import HEAD
 from weft.errors import DataError
 
 PIECE = 1 << 18  # bytes read at once; a piece of text has at most as many characters
-SEPARATOR = "\n\n"  # between two documents of a corpus
+SEPARATOR = "\n\n"  # between two documents, where no token says that one ends
 
 
 def printable(name: object) -> str:
@@ -28,13 +28,27 @@ def printable(name: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
 
+class Part(NamedTuple):
+    """A document in a text: where it begins, its length, and (text, bytes) of a range of it."""
+
+    first: int
+    size: int
+    chunks: Callable[[int, int], Iterator[tuple[str, int]]]
+
+
 class Text(Protocol):
-    """What a corpus needs of a document, wherever it comes from; `Document` says what is what."""
+    """What a corpus needs of a text, wherever it comes from; `Document` says what is what.
+
+    Most texts are one document; a table is one text, and each of its rows a document.
+    """
 
     @property
     def name(self) -> str: ...
     @property
     def size(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    def parts(self) -> Iterator[Part]: ...
     def head(self) -> bytes: ...
     def boundary(self, position: int) -> int: ...
     def chunks(self, start: int, stop: int) -> Iterator[tuple[str, int]]: ...
@@ -76,6 +90,7 @@ class Document:
     size: int
     first: int
     modified: int  # st_mtime_ns at opening: a text must not change while it is read
+    count = 1
 
     @classmethod
     def at(cls, source: Path | Spool, name: str) -> Document:
@@ -85,6 +100,10 @@ class Document:
             marked = os.pread(descriptor, 3, 0) == codecs.BOM_UTF8
         first = 3 if marked else 0
         return cls(name, source, status.st_size - first, first, status.st_mtime_ns)
+
+    def parts(self) -> Iterator[Part]:
+        """The one document that this is."""
+        yield Part(0, self.size, self.chunks)
 
     def head(self) -> bytes:
         """The first 64 KiB, for recognising what it is."""

@@ -1,7 +1,7 @@
 """From a text to two token shards, training and validation, and from DATA that is shards already.
 
-The last tenth of the text is for validation, cut at a character; no token spans the cut, so the
-two do not overlap. Text is read, encoded and written in a stream: memory does not grow with it.
+`split.py` says which part is for validation; no token spans a cut or two documents. Text is read,
+encoded and written in a stream: memory does not grow with it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.data.corpus import Corpus
-from weft.data.documents import printable
+from weft.data.corpus import Corpus, Passage
+from weft.data.documents import SEPARATOR, printable
 from weft.data.shards import TokenShard, is_shard, write_shard
+from weft.data.split import Split, split_corpus
 from weft.errors import DataError
 
 TRAIN, VALIDATION = "train.bin", "val.bin"
+SMALL = 1 << 16  # bytes of documents whose tokens are written together
 
 
 class Encoder(Protocol):
@@ -60,30 +62,80 @@ def prepare(
     folder: str | Path,
     val_fraction: float = 0.1,
     progress: Callable[[int, int], object] | None = None,
-    boundary: Callable[[Corpus, int], int] = Corpus.boundary,
+    split: Split | None = None,
 ) -> Dataset:
     """Encode `corpus` into `folder`/train.bin and val.bin and open them.
 
-    The cut is at byte int(size * (1 - val_fraction)), moved to the next start of a character, or to
-    the next `boundary`. `progress` is called with the bytes done and the bytes in all.
+    `split` says what goes where; without it the last part does, from byte
+    int(size * (1 - val_fraction)) on, moved to the next start of a character. `progress` is called
+    with the bytes done and the bytes in all.
     """
-    if not 0 < val_fraction < 1:
-        raise ValueError(f"val_fraction must lie between 0 and 1, not {val_fraction}")
-    folder = Path(folder)
-    cut = boundary(corpus, int(corpus.size * (1 - val_fraction)))
-    for name, start, stop in ((TRAIN, 0, cut), (VALIDATION, cut, corpus.size)):
-        report = _from(start, corpus.size, progress)
-        arrays = tokenizer.encode_stream(corpus.chunks(start, stop, report))
-        write_shard(folder / name, arrays, tokenizer.vocab_size, tokenizer.hash)
+    split = split_corpus(corpus, val_fraction) if split is None else split
+    end = getattr(tokenizer, "end_of_text", None) if corpus.count > 1 else None
+    report = None if progress is None else _Done(corpus.size, progress)
+    for name, passages in (
+        (TRAIN, split.training(corpus, report)),
+        (VALIDATION, split.validating(corpus, report)),
+    ):
+        arrays = encode_documents(passages, tokenizer, end)
+        write_shard(Path(folder) / name, arrays, tokenizer.vocab_size, tokenizer.hash)
+        if report is not None:
+            report.part_done()
     return Dataset.open(folder)
 
 
-def _from(
-    start: int, total: int, progress: Callable[[int, int], object] | None
-) -> Callable[[int], object] | None:
-    if progress is None:
-        return None
-    return lambda done: progress(start + done, total)
+def encode_documents(
+    passages: Iterable[Passage], tokenizer: Encoder, end: int | None
+) -> Iterator[NDArray[np.uint32]]:
+    """The ids of documents, with the id `end` where one ends, or without it a blank line between.
+
+    Nothing in a text is taken for the end: a document that spells the token has it as plain text.
+    """
+    if end is None:
+        yield from tokenizer.encode_stream(_joined(passages))
+        return
+    waiting: list[NDArray[np.uint32]] = []  # a document may be a few tokens
+    length = 0
+    for passage in passages:
+        if passage.size < SMALL:
+            waiting += tokenizer.encode_stream(passage.chunks)
+        else:
+            yield from _stacked(waiting)
+            waiting, length = [], 0
+            yield from tokenizer.encode_stream(passage.chunks)
+        if passage.ends:
+            waiting.append(np.array([end], np.uint32))
+        length += passage.size
+        if length >= SMALL:
+            yield from _stacked(waiting)
+            waiting, length = [], 0
+    yield from _stacked(waiting)
+
+
+def _stacked(arrays: list[NDArray[np.uint32]]) -> Iterator[NDArray[np.uint32]]:
+    if arrays:
+        yield np.concatenate(arrays)
+
+
+def _joined(passages: Iterable[Passage]) -> Iterator[str]:
+    for number, passage in enumerate(passages):
+        if number:
+            yield SEPARATOR
+        yield from passage.chunks
+
+
+class _Done:
+    """Bytes done, of all the parts that are read one after the other."""
+
+    def __init__(self, total: int, progress: Callable[[int, int], object]) -> None:
+        self.total, self.progress, self.before, self.now = total, progress, 0, 0
+
+    def __call__(self, done: int) -> None:
+        self.now = done
+        self.progress(min(self.before + done, self.total), self.total)
+
+    def part_done(self) -> None:
+        self.before, self.now = self.before + self.now, 0
 
 
 def is_dataset(data: str | Path) -> bool:

@@ -1,7 +1,7 @@
 """Documents in the rows of a table: JSON lines with a field, CSV or TSV with a column.
 
-Rows are read one at a time, and none may be longer than `LARGEST_ROW`. The texts come out joined as
-the documents of a corpus are; a row whose text is empty is no document.
+Rows are read one at a time, and none may be longer than `LARGEST_ROW`. A row whose text is empty is
+no document.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from weft.data.documents import SEPARATOR, printable
+from weft.data.documents import printable
 from weft.errors import ConfigError, MalformedFileError
 
 LARGEST_ROW = 1 << 24  # bytes
@@ -45,20 +45,16 @@ class Rows:
         return path.lower().removesuffix(".gz").endswith(names)
 
     def texts(self, blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
-        """The documents in a table, UTF-8, with the separator between them."""
+        """The documents in a table, UTF-8, each whole."""
         lines = _Lines(blocks, name)
         found = _json(lines, self.field) if self.field is not None else _csv(lines, self.column)
-        first = True
         for text in found:
             if text:
                 try:
                     encoded = text.encode()
                 except UnicodeEncodeError:
                     raise lines.fault("half a character (a lone surrogate)") from None
-                if not first:
-                    yield SEPARATOR.encode()
                 yield encoded
-                first = False
 
 
 class _Lines:

@@ -89,7 +89,7 @@ def statistics(corpus: Corpus) -> Statistics:
     return Statistics(
         bytes=corpus.size,
         seen=size,
-        documents=len(corpus.documents),
+        documents=corpus.count,
         characters=round(corpus.size * characters / max(size, 1)),
         distinct_characters=int(np.count_nonzero(counts.table)),
         bytes_per_character=size / max(characters, 1),
@@ -105,7 +105,7 @@ def _seen(corpus: Corpus) -> Iterator[str]:
     """The text, or pieces of it that are spread evenly; what is unpacked is read in one go."""
     if corpus.size <= WHOLE:
         yield from corpus.chunks()
-    elif all(isinstance(document, Document) for document in corpus.documents):
+    elif all(isinstance(text, Document) for text in corpus.texts):
         for i in range(PIECES):
             first = i * corpus.size // PIECES
             yield from corpus.chunks(first, min(first + PIECE_BYTES, corpus.size))

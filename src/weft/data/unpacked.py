@@ -7,20 +7,26 @@ the disk, and the price is that what lies before a position is unpacked again.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
-from weft.data.documents import PIECE, decoded
+from weft.data.documents import PIECE, SEPARATOR, Part, decoded
 from weft.data.sniff import HEAD
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """`size` bytes of UTF-8: what `read` yields, each time it is called."""
+    """`size` bytes of UTF-8: what `read` yields, each time it is called.
+
+    A table has `rows`, its `count` documents; then `read` joins them by the separator.
+    """
 
     name: str
     size: int
     read: Callable[[], Iterator[bytes]]
+    count: int = 1
+    rows: Callable[[], Iterator[bytes]] | None = None
     known: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
     """Boundaries that were asked for, so that a cut is looked for once."""
 
@@ -28,6 +34,25 @@ class Unpacked:
     def of(cls, name: str, read: Callable[[], Iterator[bytes]]) -> Unpacked:
         """Measure a text by reading it once, which also finds what is wrong with its archive."""
         return cls(name, sum(len(block) for block in read()), read)
+
+    @classmethod
+    def of_rows(cls, name: str, rows: Callable[[], Iterator[bytes]]) -> Unpacked:
+        """Measure a table by reading it once."""
+        size = count = 0
+        for row in rows():
+            size, count = size + len(row), count + 1
+        size += len(SEPARATOR) * max(count - 1, 0)
+        return cls(name, size, lambda: joined([row] for row in rows()), count, rows)
+
+    def parts(self) -> Iterator[Part]:
+        """The documents in this, in their order, read as they are asked for."""
+        if self.rows is None:
+            yield Part(0, self.size, self.chunks)
+            return
+        first = 0
+        for row in self.rows():
+            yield Part(first, len(row), partial(_decoded_row, row))
+            first += len(row) + len(SEPARATOR)
 
     def head(self) -> bytes:
         """The first 64 KiB, for recognising what it is."""
@@ -63,6 +88,24 @@ class Unpacked:
             if part:
                 yield part
             first += len(block)
+
+
+def joined(texts: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    """Texts, each in blocks, with the separator between them."""
+    for number, blocks in enumerate(texts):
+        if number:
+            yield SEPARATOR.encode()
+        yield from blocks
+
+
+def _decoded_row(row: bytes, start: int, stop: int) -> Iterator[tuple[str, int]]:
+    text = row[start:stop].decode()
+    if stop - start <= PIECE:
+        yield text, stop - start
+        return
+    for first in range(0, len(text), PIECE):
+        piece = text[first : first + PIECE]
+        yield piece, len(piece.encode())
 
 
 def head_of(blocks: Iterator[bytes]) -> bytes:

@@ -6,17 +6,21 @@ last, so that a folder with a config.toml has everything.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from weft.checkpoint import RunFolder
 from weft.config import TrainConfig
 from weft.data import (
+    Census,
     Corpus,
     Dataset,
     PairEncoder,
+    Split,
     TokenShard,
     is_dataset,
     is_shard,
@@ -24,10 +28,13 @@ from weft.data import (
     open_corpus,
     open_dataset,
     prepare,
+    separated,
+    split_corpus,
+    take_census,
 )
 from weft.data.prepare import TRAIN, VALIDATION
 from weft.errors import ConfigError, DataError
-from weft.tokenizers import BPETokenizer, CharacterTokenizer, load_tokenizer
+from weft.tokenizers import END_OF_TEXT, BPETokenizer, CharacterTokenizer, load_tokenizer
 from weft.training.progress import Progress
 
 TOKENIZER = "tokenizer.json"
@@ -60,11 +67,11 @@ class Source:
         if self.corpus is None:
             return load_tokenizer(self._beside_shards() if kind in ("char", "bpe") else kind)
         if kind == "char":
-            return CharacterTokenizer.train(self.corpus.chunks())
+            return CharacterTokenizer.train(self._chunks(), special_tokens=self._special_tokens)
         if kind == "bpe":
-            cut = self.corpus.boundary(int(self.corpus.size * (1 - config.val_fraction)))
             size = config.vocab_size or DEFAULT_VOCAB_SIZE
-            return BPETokenizer.train(self.corpus.chunks(0, cut), size)
+            passages = self.split.training(self.corpus)
+            return BPETokenizer.train(separated(passages), size)
         return load_tokenizer(_gpt2_folder() if kind == "gpt2" else kind)
 
     def dataset(
@@ -84,8 +91,34 @@ class Source:
         common = run.data_path, fraction, progress.preparing
         if in_pairs:
             encoder = PairEncoder(tokenizer, self.config.data)
-            return prepare(self.corpus, encoder, *common, line_boundary)
-        return prepare(self.corpus, tokenizer, *common)
+            split = split_corpus(self.corpus, fraction, boundary=line_boundary)
+            return prepare(self.corpus, encoder, *common, split)
+        return prepare(self.corpus, tokenizer, *common, self.split)
+
+    @functools.cached_property
+    def census(self) -> Census | None:
+        """What was counted of the documents; None of one document, which need not be read."""
+        if self.corpus is None or self.corpus.count < 2:
+            return None
+        return take_census(self.corpus)
+
+    @functools.cached_property
+    def split(self) -> Split:
+        """What is for training, and what for validation."""
+        assert self.corpus is not None
+        return split_corpus(self.corpus, self.config.val_fraction, self.census)
+
+    def _chunks(self) -> Iterator[str]:
+        """All that is trained or validated on."""
+        assert self.corpus is not None
+        for passages in (self.split.training(self.corpus), self.split.validating(self.corpus)):
+            for passage in passages:
+                yield from passage.chunks
+
+    @property
+    def _special_tokens(self) -> tuple[str, ...]:
+        """Documents end in a token of their own; one text ends nowhere."""
+        return (END_OF_TEXT,) if self.corpus is not None and self.corpus.count > 1 else ()
 
     def count(self) -> int:
         """Tokens of DATA that is shards."""
