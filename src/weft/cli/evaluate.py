@@ -178,12 +178,11 @@ def _task_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
 def _score(loaded: LoadedModel, options: Eval) -> Score:
     from weft.data import TokenShard, is_shard, open_corpus
     from weft.errors import DataError
-    from weft.inference import evaluate_arrays, evaluate_text
+    from weft.inference import evaluate_arrays, evaluate_corpus
 
     if not is_shard(options.text):
         corpus = open_corpus(options.text, field=options.field, column=options.column)
-        chunks = corpus.chunks(progress=_progress(corpus.size))
-        return evaluate_text(loaded, chunks, options.stride)
+        return evaluate_corpus(loaded, corpus, options.stride, _progress(corpus.size))
     shard = TokenShard.open(options.text)
     if shard.tokenizer_hash != loaded.tokenizer.hash:
         raise DataError(

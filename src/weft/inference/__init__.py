@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from weft.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from weft.inference.evaluation import Score, evaluate_arrays, evaluate_text
+    from weft.inference.evaluation import Score, evaluate_arrays, evaluate_corpus, evaluate_text
     from weft.inference.generation import LoadedModel
     from weft.inference.loading import load
     from weft.inference.text import Generation
@@ -14,7 +14,7 @@ else:
     __getattr__ = on_first_use(
         __name__,
         {
-            "evaluation": "Score evaluate_arrays evaluate_text",
+            "evaluation": "Score evaluate_arrays evaluate_corpus evaluate_text",
             "generation": "LoadedModel",
             "loading": "load",
             "text": "Generation",
@@ -28,6 +28,7 @@ __all__ = [
     "LoadedModel",
     "Score",
     "evaluate_arrays",
+    "evaluate_corpus",
     "evaluate_text",
     "load",
 ]

@@ -10,13 +10,14 @@ is the sliding window of transformers' page on perplexity, whose windows of n id
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.data import Corpus, encode_documents
 from weft.errors import ConfigError, DataError
 from weft.inference.tokens import forward
 from weft.kernels import active
@@ -62,6 +63,21 @@ def evaluate_text(loaded: Any, chunks: Iterable[str], stride: int | None = None)
     return evaluate_arrays(loaded, loaded.tokenizer.encode_stream(chunks), stride)
 
 
+def evaluate_corpus(
+    loaded: Any,
+    corpus: Corpus,
+    stride: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Score:
+    """Score documents as training reads them: each ends in the end of text, if there is one.
+
+    `progress` is called with the bytes read. Errors: as in `evaluate_text`.
+    """
+    end = loaded.tokenizer.end_of_text if corpus.count > 1 else None
+    passages = corpus.documents(progress=progress)
+    return evaluate_arrays(loaded, encode_documents(passages, loaded.tokenizer, end), stride)
+
+
 def evaluate_arrays(
     loaded: Any, arrays: Iterable[NDArray[Any]], stride: int | None = None
 ) -> Score:
@@ -92,8 +108,12 @@ def evaluate_arrays(
 
 
 def byte_lengths(tokenizer: Any) -> NDArray[np.int64]:
-    """Bytes of UTF-8 text that each id stands for, (V,)."""
-    return np.array([len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)])
+    """Bytes of UTF-8 text that each id stands for, (V,); the end of text stands for none."""
+    lengths = np.array([len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)])
+    end = getattr(tokenizer, "end_of_text", None)
+    if end is not None:
+        lengths[end] = 0
+    return lengths
 
 
 def _nats(loaded: Any, x: NDArray[np.int64], y: NDArray[np.int64], state: Any) -> float:

@@ -34,7 +34,15 @@ def sample_text(
             logits = np.asarray(model(np.array([new]), state).array)[:, -1]  # (1, V)
             ids.append(int(sample(logits, generator, Sampling())[0]))
     model.train(training)
-    return str(tokenizer.decode(ids[1:]))
+    return _decoded(tokenizer, ids[1:])
+
+
+def _decoded(tokenizer: Any, ids: list[int]) -> str:
+    """The text of some ids, with a blank line where a document ends."""
+    ends = [i for i, id in enumerate(ids) if id == tokenizer.end_of_text]
+    begins = [0, *(i + 1 for i in ends)]
+    spans = zip(begins, [*ends, len(ids)], strict=True)
+    return "\n\n".join(str(tokenizer.decode(ids[begin:end])) for begin, end in spans)
 
 
 def _first_token(tokenizer: Any) -> int:
