@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import random
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weft.data import open_corpus, prepare, separated, split_corpus, take_census
+from weft.data import open_corpus, prepare, separated, split_corpus, spread, take_census
 from weft.tokenizers import END_OF_TEXT, BPETokenizer, CharacterTokenizer
 
 fresh = settings(
@@ -177,3 +178,22 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, table) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < path.stat().st_size, peak
+
+
+@pytest.mark.parametrize("kind", ["file", "files", "rows", "gzip"])
+def test_pieces_are_spread_over_the_whole(tmp_path: Path, kind: str) -> None:
+    texts = [f"{i}: " + "ä word " * 20 for i in range(20_000)]
+    if kind in ("file", "gzip"):
+        data = "".join(texts).encode()
+        path = tmp_path / "a"
+        path.write_bytes(gzip.compress(data, 1) if kind == "gzip" else data)
+        corpus = open_corpus(path)
+    else:
+        corpus = rows_of(tmp_path, texts) if kind == "rows" else folder_of(tmp_path, texts[:500])
+    wanted = corpus.size // 5
+    passages = [(p.first, p.size, "".join(p.chunks)) for p in spread(corpus, wanted, 10)]
+    assert all(len(text.encode()) == size for _, size, text in passages)
+    assert sum(size for _, size, _ in passages) == pytest.approx(wanted, rel=0.6)
+    for tenth in (0, 3, 6):
+        low = tenth * corpus.size // 10
+        assert any(low <= first < low + 0.4 * corpus.size for first, _, _ in passages)

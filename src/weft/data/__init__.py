@@ -12,7 +12,7 @@ from weft.data.batches import (
     window_starts,
 )
 from weft.data.census import Census, take_census
-from weft.data.corpus import Corpus, Passage, open_corpus, separated
+from weft.data.corpus import Corpus, Passage, open_corpus, separated, spread
 from weft.data.overlap import overlap
 from weft.data.pairs import (
     Marks,
@@ -31,6 +31,7 @@ from weft.data.prepare import (
     check_long_enough,
     check_tokenizer,
     encode_documents,
+    end_of_text,
     is_dataset,
     open_dataset,
     prepare,
@@ -56,6 +57,7 @@ __all__ = [
     "check_tokenizer",
     "encode_documents",
     "encode_pairs",
+    "end_of_text",
     "is_dataset",
     "is_shard",
     "line_boundary",
@@ -69,6 +71,7 @@ __all__ = [
     "separated",
     "split_corpus",
     "split_pairs",
+    "spread",
     "statistics",
     "stream_batch",
     "stream_windows",

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from weft.data import builtin
 from weft.data.contents import Contents, check_text, contents, folder_contents
-from weft.data.documents import PIECE, SEPARATOR, Spool, Text, printable
+from weft.data.documents import PIECE, SEPARATOR, Document, Spool, Text, printable
 from weft.data.rows import Rows
 from weft.errors import DataError
 
@@ -27,7 +27,7 @@ from weft.errors import DataError
 class Passage(NamedTuple):
     """A document, or what a range holds of it: `size` bytes of document `number`, counted from 0.
 
-    The document begins at byte `first` of the joined text; `ends` where the passage has its end.
+    It begins at byte `first` of the joined text; `ends` where the document ends with it.
     """
 
     number: int
@@ -80,7 +80,7 @@ class Corpus:
                 low, high = max(start - begin, 0), min(stop - begin, part.size)
                 if low < high:
                     chunks = _reported(part.chunks(low, high), report)
-                    yield Passage(number, begin, high - low, high == part.size, chunks)
+                    yield Passage(number, begin + low, high - low, high == part.size, chunks)
                 number += 1
 
     def boundary(self, position: int) -> int:
@@ -135,6 +135,28 @@ def separated(passages: Iterable[Passage]) -> Iterator[str]:
         if number:
             yield "\n"
         yield from passage.chunks
+
+
+def spread(corpus: Corpus, size: int, pieces: int) -> Iterator[Passage]:
+    """About `size` bytes of a larger corpus, in `pieces` or more that are spread evenly over it.
+
+    What is unpacked, or comes from a table, is read once from the beginning to the end.
+    """
+    if all(isinstance(text, Document) for text in corpus.texts):
+        for i in range(pieces):
+            first = i * corpus.size // pieces
+            yield from corpus.documents(first, min(first + size // pieces, corpus.size))
+        return
+    taken, step = 0, corpus.size / size
+    for passage in corpus.documents():
+        at = passage.first
+        for chunk in passage.chunks:
+            length = len(chunk.encode())
+            if at >= taken * step:
+                ends = at + length == passage.first + passage.size
+                yield Passage(passage.number, at, length, ends, iter([chunk]))
+                taken += length
+            at += length
 
 
 class _Sum:

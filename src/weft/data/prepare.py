@@ -71,7 +71,7 @@ def prepare(
     with the bytes done and the bytes in all.
     """
     split = split_corpus(corpus, val_fraction) if split is None else split
-    end = getattr(tokenizer, "end_of_text", None) if corpus.count > 1 else None
+    end = end_of_text(corpus, tokenizer)
     report = None if progress is None else _Done(corpus.size, progress)
     for name, passages in (
         (TRAIN, split.training(corpus, report)),
@@ -82,6 +82,11 @@ def prepare(
         if report is not None:
             report.part_done()
     return Dataset.open(folder)
+
+
+def end_of_text(corpus: Corpus, tokenizer: Any) -> int | None:
+    """The id that ends each document of `corpus`; None of one document, or for lack of a token."""
+    return getattr(tokenizer, "end_of_text", None) if corpus.count > 1 else None
 
 
 def encode_documents(

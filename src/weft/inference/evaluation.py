@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.data import Corpus, encode_documents
+from weft.data import Corpus, encode_documents, end_of_text
 from weft.errors import ConfigError, DataError
 from weft.inference.tokens import forward
 from weft.kernels import active
@@ -73,7 +73,7 @@ def evaluate_corpus(
 
     `progress` is called with the bytes read. Errors: as in `evaluate_text`.
     """
-    end = loaded.tokenizer.end_of_text if corpus.count > 1 else None
+    end = end_of_text(corpus, loaded.tokenizer)
     passages = corpus.documents(progress=progress)
     return evaluate_arrays(loaded, encode_documents(passages, loaded.tokenizer, end), stride)
 

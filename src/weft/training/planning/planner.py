@@ -9,7 +9,7 @@ from typing import Any
 
 from weft.checkpoint import RunFolder, durable
 from weft.config import TrainConfig, from_dict
-from weft.data import Corpus, statistics
+from weft.data import Corpus, encode_documents, end_of_text, spread, statistics
 from weft.machine import machine
 from weft.training.memory import memory_limit
 from weft.training.planning.plan import Plan, plan_model, plan_tokenizer
@@ -64,12 +64,11 @@ class Planner:
 
 def count_tokens(corpus: Corpus, tokenizer: Any) -> int:
     """Tokens of a text; of more than 4 MiB an estimate from pieces that are spread evenly."""
+    end = end_of_text(corpus, tokenizer)
     if corpus.size <= COUNTED:
-        return sum(len(ids) for ids in tokenizer.encode_stream(corpus.chunks()))
+        return sum(len(ids) for ids in encode_documents(corpus.documents(), tokenizer, end))
     count, seen = 0, 0
-    for i in range(PIECES):
-        start = corpus.boundary(i * corpus.size // PIECES)
-        stop = corpus.boundary(start + COUNTED // PIECES)
-        count += sum(len(ids) for ids in tokenizer.encode_stream(corpus.chunks(start, stop)))
-        seen += stop - start
+    for passage in spread(corpus, COUNTED, PIECES):
+        count += sum(len(ids) for ids in encode_documents([passage], tokenizer, end))
+        seen += passage.size
     return round(count * corpus.size / max(seen, 1))
