@@ -8,10 +8,18 @@ from html_checks import checked
 
 from weft.errors import ConfigError, WeftError
 from weft.reports import read_run, write_report
+from weft.reports.diagnosis import diagnose
 from weft.reports.report import report
 
 HOSTILE = "</script></pre><img src=x onerror=alert(1)>\x00\x1b[31m\ud800\u202eabc & \"'`"
 EVENTS = [
+    {
+        "kind": "data",
+        "documents": 3,
+        "skipped": {"binary": 2, "empty": HOSTILE},
+        "duplicates": {"exact": 1, "near": 0},
+        "overlap": 0.137,
+    },
     {"kind": "begin", "step": 0, "seconds": 0.0, "machine": {"processor": "A CPU", "threads": 2}},
     {"kind": "sample", "step": 20, "seconds": 2.0, "text": "first words"},
     {
@@ -42,6 +50,7 @@ EVENTS = [
 ]
 PLAN = {
     "minutes": 0.1,
+    "text": {"bytes": 1_115_394, "documents": 1, "kind": "dialogue"},
     "choices": [
         {"name": "batch_size", "value": 8, "reason": "the cores are full", "given": False},
         {"name": "n_layer", "value": 2, "reason": "", "given": True},
@@ -59,17 +68,28 @@ def test_everything_is_there(tmp_path):
     page = page_of(tmp_path / "run", metrics=lines(), events=EVENTS, plan=PLAN)
     for said in (
         "run finished", "llama model, ", "trained on book.txt, A CPU, 2 threads",
-        "2.1250 validation loss, best", "7,680 tokens", "42% of peak", "Loss nats per token",
+        "2.1250 validation loss, best", "7,680 tokens", "42 % of peak", "Loss nats per token",
         "Learning rate", "Gradient norm",
         "Speed tokens per second", "Step 20 , validation loss 2.836 first words", "last words",
         "Where the time went: 6 s", "train 4 s, 67%", "other 0.2 s", "200 MB at the peak",
         "the disk was full",
         "90 steps are now 60: it is slower", "Planned for 0.1 minutes. Expected 2.00 to 3.00",
         "batch_size 8 the cores are full", "averaging none too few steps", "at their defaults",
-        "weft train --resume --out",
+        "weft train --resume --out", "1.1 MB of text; in 3 documents; taken for dialogue",
+        "skipped: 2 binary; duplicates: 1 exact; 13.7% of the validation text's 20-grams",
     ):  # fmt: skip
         assert page.says(said), said
     assert len(page.of("svg")) == 4 and len(page.of("polyline")) == 8
+
+
+def test_findings_say_what_to_try_next(tmp_path):
+    assert page_of(tmp_path / "a", metrics=lines(200)).says("Nothing seems wrong with this run")
+    spiked = lines(200)
+    for record in spiked[120:126]:
+        record["train_loss"] = 9.0
+    page = page_of(tmp_path / "b", metrics=spiked)
+    found = diagnose(read_run(tmp_path / "b"))
+    assert found and all(page.says(f.message) and page.says(f.advice) for f in found)
 
 
 def test_nothing_but_a_configuration(tmp_path):
@@ -100,6 +120,7 @@ def test_a_hostile_run_is_only_text(tmp_path):
         {"kind": "warning", "step": 1, "message": HOSTILE},
         {"kind": "replan", "step": 1, "before": HOSTILE, "after": {}, "why": HOSTILE},
         {"kind": "stop", "signal": HOSTILE},
+        {"kind": "data", "documents": HOSTILE, "skipped": {HOSTILE: 1}, "duplicates": [HOSTILE]},
         {
             "kind": "end",
             "result": {"val_loss": HOSTILE, "steps": []},
@@ -108,7 +129,12 @@ def test_a_hostile_run_is_only_text(tmp_path):
         {"kind": "failure", "message": HOSTILE},
     ]
     choices = [{"name": HOSTILE, "value": HOSTILE, "reason": HOSTILE, "given": HOSTILE}, 3, {}]
-    plan = {"choices": choices, "minutes": HOSTILE, "expected": [HOSTILE]}
+    plan = {
+        "choices": choices,
+        "minutes": HOSTILE,
+        "text": {"bytes": 1, "kind": HOSTILE},
+        "expected": [HOSTILE],
+    }
     quoted = json.dumps(HOSTILE.replace("\ud800", ""))
     config = CONFIG.replace('"book.txt"', quoted).replace('"llama"', quoted)
     config += f"\n[[changes]]\nstep = 3\noption = {quoted}\nold = {quoted}\nnew = [{quoted}]\n"
@@ -122,7 +148,9 @@ def test_other_families(tmp_path):
         config = CONFIG.replace('model = "gpt"', f'model = "{family}"').replace(
             'arch = "llama"', ""
         )
-        steps = [line(1, val_loss=2.0)] if family == "ngram" else lines()
+        steps = lines()
+        if family == "ngram":
+            steps, config = [line(1, val_loss=2.0)], config.replace("steps = 60", "steps = 1")
         page = page_of(tmp_path / family, metrics=steps, config=config)
         assert page.says(f"{family} model")
         assert page.says("--resume") == (family != "ngram")

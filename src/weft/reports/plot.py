@@ -64,8 +64,11 @@ class Scale:
         return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def scale(values: Sequence[float], axis: Axis, room: float = 0.04) -> Scale:
-    """The scale of an axis on which all values lie, `room` of it free at each end."""
+def scale(values: Sequence[float], axis: Axis, room: float = 0.04, about: int = 5) -> Scale:
+    """The scale of an axis on which all values lie, `room` of it free at each end.
+
+    It has `about` so many ticks, as far as they are round.
+    """
     low, high = min(values), max(values)
     if axis.top is not None:
         low, high = min(low, axis.top), min(high, axis.top)
@@ -83,7 +86,8 @@ def scale(values: Sequence[float], axis: Axis, room: float = 0.04) -> Scale:
         low, high = low - around, high + around
     margin = room * (high - low)
     low, high = low if low == 0 else low - margin, high + margin
-    ticks = time_ticks(low, high) if axis.kind == "time" else round_ticks(low, high)
+    choose = time_ticks if axis.kind == "time" else round_ticks
+    ticks = choose(low, high, about)
     labels = [clock(t) for t in ticks] if axis.kind == "time" else tick_labels(ticks)
     return Scale(low, high, False, ticks, labels)
 
@@ -93,8 +97,9 @@ def plot(title: str, curves: Sequence[Curve], x: Axis, y: Axis, tall: bool = Fal
     curves = [curve for curve in curves if curve.points]
     if not curves:
         return ""
-    across = scale([p[0] for curve in curves for p in curve.points], x, room=0.0)
-    up = scale([p[1] for curve in curves for p in curve.points], y)
+    about = 5 if tall else 3
+    across = scale([p[0] for curve in curves for p in curve.points], x, 0.0, about)
+    up = scale([p[1] for curve in curves for p in curve.points], y, about=about)
     unit = f' <span class="unit">{text(y.title)}</span>' if y.title else ""
     note = ' <span class="unit">log scale</span>' if up.log else ""
     return (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from weft.checkpoint import RunFolder, durable
 from weft.reports import sections
+from weft.reports.diagnosis import diagnose
 from weft.reports.facts import facts
 from weft.reports.page import page
 from weft.reports.record import RunRecord, read_run
@@ -32,12 +31,12 @@ def report(record: RunRecord) -> str:
     known = facts(record, vocabulary)
     parts = [
         sections.curves(record),
-        sections.advice(record, _findings(record)),
+        sections.advice(record, diagnose(record)),
         sections.samples(record),
         sections.resources(record, known),
         sections.notes(record),
         sections.configuration(record, known),
-        sections.tokens(vocabulary),
+        sections.tokens(record, vocabulary),
     ]
     title = f"{record.path.resolve().name}: report"
     written = f"by weft {record.version}" if record.version else "by weft"
@@ -54,7 +53,3 @@ def write_page(path: Path, content: str) -> Path:
         finally:
             temporary.unlink(missing_ok=True)
     return path
-
-
-def _findings(record: RunRecord) -> Sequence[Any]:
-    return []

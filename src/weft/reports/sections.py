@@ -8,6 +8,7 @@ from typing import Any
 
 from weft.reports.curves import extremes, points, smoothed
 from weft.reports.facts import Facts
+from weft.reports.finding import Finding
 from weft.reports.page import section, table, text, value_text
 from weft.reports.plot import COLOURS, Axis, Curve, plot
 from weft.reports.reading import number
@@ -21,7 +22,7 @@ NOTES = 30
 SPEED_SHOWN = 1.5  # times the highest smooth speed: a lone fast step is no news
 SAMPLES_TOGETHER = 120_000  # characters of all samples of a page
 BADGES = {"finished": "good", "stopped": "warn", "failed": "bad", "unfinished": "warn"}
-SEVERITIES = {"good": "good", "fine": "good", "info": "", "warning": "warn", "problem": "bad"}
+LOOKS = {"error": "bad", "warning": "warn", "note": ""}  # of a finding, by its severity
 TIMES = ("train", "evaluate", "sample", "save", "prepare", "measure")
 
 
@@ -57,7 +58,7 @@ def _figures(known: Facts) -> list[str]:
     step = f"best, at step {known.best_step:,}" if known.best_step else "best"
     seconds, speed = known.seconds, known.tokens_per_second
     passes = f", {known.passes:.2g} passes" if (known.passes or 0) >= 0.01 else ""
-    share = f", {known.peak_fraction:.0%} of peak" if known.peak_fraction else ""
+    share = f", {100 * known.peak_fraction:.2g} % of peak" if known.peak_fraction else ""
     rows = [
         (best, f"{best:.4f}" if best else "", f"validation loss, {step}"),
         (known.bits_per_byte, f"{known.bits_per_byte or 0:.3f}", "bits per byte"),
@@ -103,19 +104,21 @@ def _with_mean(record: RunRecord, norms: Sequence[tuple[float, float]]) -> list[
     return [Curve("each step", extremes(norms), 0, "faint"), Curve("norm", calm)]
 
 
-def advice(record: RunRecord, findings: Sequence[Any]) -> str:
+def advice(record: RunRecord, findings: Sequence[Finding]) -> str:
     """What the diagnosis found, in its order, and how to go on."""
     items = "".join(
-        f'<li class="{SEVERITIES.get(str(f.severity), "")}"><b>{text(f.message)}</b>'
+        f'<li class="{LOOKS[f.severity]}"><b>{text(f.message)}</b>'
         f"<span>{text(f.advice)}</span></li>"
         for f in findings
     )
-    listed = f'<ul class="findings">{items}</ul>\n' if items else ""
+    items = items or '<li class="good"><b>Nothing seems wrong with this run</b></li>'
+    listed = f'<ul class="findings">{items}</ul>\n' if record.metrics else ""
     folder = shlex.quote(str(record.path))
     prompt = ' "SOURCE"' if record.family == "encoder-decoder" else ""
     commands = [f"weft generate {folder}{prompt}"]
     if record.family != "ngram":
-        commands.append(f"weft train --resume --out {folder} --steps MORE")
+        more = "minutes" if record.train.get("minutes") else "steps"
+        commands.append(f"weft train --resume --out {folder} --{more} MORE")
     said = "".join(f"<code>{text(command)}</code>" for command in commands)
     return section("What to try next", listed, f'<p class="commands">{said}</p>\n')
 
@@ -279,11 +282,12 @@ def _settings(title: str, listed: Sequence[Setting], reasons: bool = False) -> s
     return (f"<h3>{text(title)}</h3>" if title else "") + table(rows, kind=kind)
 
 
-def tokens(vocabulary: Vocabulary | None) -> str:
-    """The tokenizer: its kind and size, and what it made of the text."""
+def tokens(record: RunRecord, vocabulary: Vocabulary | None) -> str:
+    """The text, as far as the run tells; the tokenizer, and what it made of it."""
+    about = _about(record)
     if vocabulary is None:
-        return ""
-    kind = "one token per character" if vocabulary.kind == "char" else "byte-level BPE"
+        return section("Text", f"<p>{text(about)}</p>\n") if about else ""
+    kind = "One token per character" if vocabulary.kind == "char" else "Byte-level BPE"
     said = f"{kind}, {vocabulary.size:,} tokens"
     counts = vocabulary.train
     if counts is not None:
@@ -294,10 +298,32 @@ def tokens(vocabulary: Vocabulary | None) -> str:
         )
     columns = [_frequent(vocabulary), _rare(vocabulary)]
     return section(
-        "Tokenizer",
+        "Text and tokenizer",
+        f"<p>{text(about)}</p>\n" if about else "",
+        f'<p class="lead">{text(said)}.</p>\n',
         f'<div class="columns">{"".join(f"<div>{c}</div>" for c in columns if c)}</div>\n',
-        note=said,
     )
+
+
+def _about(record: RunRecord) -> str:
+    """The text in words: its size and kind, what was skipped, what is there twice."""
+    plan = (record.plan or {}).get("text")
+    known = {**(plan if isinstance(plan, dict) else {}), **record.last("data")}
+    count = number(known.get("bytes"))
+    overlap, skipped = number(known.get("overlap")), known.get("skipped")
+    documents = number(known.get("documents"))
+    said = [f"{size(count)} of text"] if count is not None else []
+    if documents is not None and documents > 1:
+        said.append(f"in {documents:,} documents")
+    if isinstance(plan, dict) and isinstance(plan.get("kind"), str):
+        said.append(f"taken for {plan['kind']}")
+    for name, counts in (("skipped", skipped), ("duplicates", known.get("duplicates"))):
+        listed = counts.items() if isinstance(counts, dict) else ()
+        parts = [f"{n:,} {why}" for why, each in listed if (n := number(each))]
+        said += [f"{name}: {', '.join(parts[:10])}"] if parts else []
+    if overlap is not None:
+        said.append(f"{overlap:.1%} of the validation text's 20-grams are in the training text too")
+    return f"{'; '.join(said)}." if said else ""
 
 
 def _sampled(counts: TokenCounts) -> str:

@@ -47,7 +47,7 @@ def settings(record: RunRecord) -> Settings:
         if choice is not None:
             setting = Setting(name, value, str(choice.get("reason", "")))
             (parts.given if choice.get("given") else parts.planned).append(setting)
-        elif name in ("data", "model", "minutes"):
+        elif name in ("data", "minutes"):
             parts.given.append(Setting(name, value))
         elif name in defaults and defaults[name] in (None, "auto"):
             parts.derived.append(Setting(name, value))
@@ -55,6 +55,8 @@ def settings(record: RunRecord) -> Settings:
             parts.default.append(Setting(name, value))
         else:
             (parts.derived if record.plan else parts.given).append(Setting(name, value))
+    order = list(_choices(record))
+    parts.planned.sort(key=lambda setting: order.index(setting.name))
     for name, choice in choices.items():  # what is planned, but no option
         setting = Setting(name, choice.get("value"), str(choice.get("reason", "")))
         (parts.given if choice.get("given") else parts.planned).append(setting)
