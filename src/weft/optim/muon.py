@@ -140,16 +140,21 @@ def orthogonalised(
     norms = np.sqrt([active.sum_of_squares([matrix]) for matrix in matrices])  # of Frobenius
     scales = (1 / np.maximum(norms, eps)).astype(np.float32)
     x = _rounded(matrices * scales[:, None, None])  # no singular value above 1
-    diagonal = np.arange(min(x.shape[1:]))
     for _ in range(steps):
         gram = active.matmul(x, x, tall, not tall)  # (N, n, n), n the smaller side
         inner = _wide(gram)
         inner *= np.float32(c)
-        inner[:, diagonal, diagonal] += np.float32(b)
+        diagonal(inner)[...] += np.float32(b)
         outer = active.matmul(gram, _rounded(inner))  # b·G + c·G²
-        outer[:, diagonal, diagonal] = _rounded(_wide(outer[:, diagonal, diagonal]) + np.float32(a))
+        diagonal(outer)[...] = _rounded(_wide(diagonal(outer)) + np.float32(a))
         x = active.matmul(x, outer) if tall else active.matmul(outer, x)
     return _wide(x)
+
+
+def diagonal(matrices: Array) -> Array:
+    """A view of the diagonals of square `matrices`: (N, n, n) -> (N, n)."""
+    count, n, _ = matrices.shape
+    return matrices.reshape(count, n * n)[:, :: n + 1]
 
 
 def _rounded(x: Any) -> Array:
