@@ -50,9 +50,12 @@ def group() -> Any:
     return (tyro.conf.OmitArgPrefixes,)
 
 
-def off(metavar: str) -> Any:
-    """Marks a field whose default, None, is "not given": the help does not show it."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+def off(metavar: str, name: str | None = None) -> Any:
+    """Marks a field whose default, None, is "not given": the help does not show it.
+
+    `name` is that of the option, where it cannot be that of a field.
+    """
+    return tyro.conf.arg(name=name, metavar=metavar, help_behavior_hint="")
 
 
 def parse(options: type[T], argv: Sequence[str], program: str) -> T | None:
@@ -137,7 +140,8 @@ def _names(options: Any) -> list[str]:
         if dataclasses.is_dataclass(group):
             names += _names(group)
         elif not _is_positional(hint):
-            names.append(name)
+            given = (getattr(mark, "name", None) for mark in getattr(hint, "__metadata__", ()))
+            names.append(next(filter(None, given), name))
     return names
 
 

@@ -32,6 +32,8 @@ class _Train:
     """Run folder; by default runs/NAME-1 for the text NAME.txt, or the next number free."""
     resume: Annotated[bool, *flag()] = False
     """Go on with the run in --out, or named as DATA; give only what is to change."""
+    init_from: Annotated[str, off("MODEL", "from")] = ""
+    """Go on from this run's (or checkpoint's) model on DATA, as a new run."""
     overwrite: Annotated[bool, *flag()] = False
     """Remove the run that is in --out first."""
     model: Annotated[Family | None, off("{" + ",".join(FAMILIES) + "}")] = None
@@ -83,6 +85,11 @@ def run(options: Any) -> None:
 
     data, out = _places(options)
     if options.overwrite:
+        if options.init_from and Path(out).resolve() in [
+            Path(options.init_from).resolve(),
+            *Path(options.init_from).resolve().parents,
+        ]:
+            raise ConfigError(f"--overwrite would remove what --from names; {out}; choose another")
         remove_run(Path(out))
     values = {"model": options.model} if options.model else {}
     for config in dict.fromkeys([*FAMILIES.values(), TrainConfig]):
@@ -90,6 +97,7 @@ def run(options: Any) -> None:
     values = {name: v for name, v in values.items() if name not in ("data", "out")}
     with _hint_at_resuming(out), _reporting(out):
         begun = process_began()
+        values |= {"init_from": options.init_from} if options.init_from else {}
         result = train(data or None, out=out, resume=options.resume, begun=begun, **values)
     if options.json:
         output.result_json(result.to_dict())

@@ -146,9 +146,10 @@ class Clock:
         )
 
     def _closing(self) -> float:
-        """Seconds after the last step: evaluation, sample, save, and the report."""
-        last = self._tokens(self.last_batches())
-        return self._evaluation() + self._read * last + self._save
+        """Seconds after the last step: evaluations, sample, save, and the report."""
+        last, origin = self._tokens(self.last_batches()), self.session.origin
+        old = origin.seconds if origin is not None else 0.0  # the other run's text once more
+        return self._evaluation() + self._read * last + self._save + old
 
     def _tokens(self, batches: int | None) -> int:
         whole = self.session.validation_tokens

@@ -30,7 +30,13 @@ class TrainResult:
     """Of training steps alone, in this process; 0 where there were none."""
     checkpoint: str
     """Folder of the last checkpoint."""
+    old_val_loss_before: float | None = None
+    """Of a run that goes on from another: on that one's validation text, before the first step."""
+    old_val_loss_after: float | None = None
+    """On the same, of the best checkpoint: how much was forgotten."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return dataclasses.asdict(self)
+        """Plain values for JSON; the old text's losses only where they are known."""
+        values = dataclasses.asdict(self)
+        old = ("old_val_loss_before", "old_val_loss_after")
+        return {n: value for n, value in values.items() if n not in old or value is not None}

@@ -23,6 +23,14 @@ from weft.machine import machine
 from weft.random import default_generator
 from weft.training import counting
 from weft.training.clock import Clock
+from weft.training.continuation import (
+    Origin,
+    check_same_origin,
+    find_origin,
+    measure_old_loss,
+    options_from,
+    with_old_losses,
+)
 from weft.training.counting import Counting
 from weft.training.journal import Journal, open_journal
 from weft.training.loop import Loop
@@ -54,6 +62,7 @@ def train(
     resume: bool = False,
     progress: Progress | None = None,
     begun: float | None = None,
+    init_from: str | None = None,
     **options: Any,
 ) -> TrainResult:
     """Train a model on `data` into the run folder `out`, or go on with the run that is there.
@@ -64,6 +73,9 @@ def train(
     and batch may, the model and the data may not; a folder without a run begins one.
     `progress` shows the run (default: on stderr; `Progress()` is silent). Minutes count from
     `begun`, a time of `time.monotonic()` (default: now).
+
+    `init_from` is another run's folder, or a checkpoint's: the model and its tokenizer come from
+    there, and what is forgotten of its text is measured (continuation.py). It is not changed.
 
     After SIGINT or SIGTERM the step is finished and saved, and KeyboardInterrupt or
     SystemExit(143) raised. Errors: `ConfigError`, `DataError`, `RunLockedError`,
@@ -80,14 +92,20 @@ def train(
         )
     begun = time.monotonic() if begun is None else begun
     continuing = resume and run.config_path.exists()
+    origin: Origin | None = None
+    if init_from is not None:
+        origin, found = find_origin(str(init_from))
+        if not continuing:
+            train_options, model_options = options_from(found, train_options, model_options)
     config = None if continuing else _new_config(train_options, resume, model_options.get("model"))
     run.create()
     with _finished(progress), run.lock(), _own_randomness():
         if config is None:
             session = take_up(run, train_options, model_options, progress)
+            check_same_origin(session, origin)
         else:
             planner = _planner(train_options, model_options, begun)
-            session = begin(run, config, model_options, progress, planner)
+            session = begin(run, config, model_options, progress, planner, origin)
             if planner is not None:
                 progress.message(planner.plan.summary())
         with _thread_count(session.config.threads):
@@ -158,11 +176,13 @@ def _train(session: Session, journal: Journal, stop: StopRequest, minutes: bool)
         session.write_config()
         result = Counting(session, journal, stop).run()
     else:
+        with journal.phase("evaluate"):
+            measure_old_loss(session)
         with journal.phase("measure"):
             clock = _clock(session, journal, minutes)
             peak = _peak(session, clock)
         session.write_config()
-        result = Loop(session, journal, stop, clock).run()
+        result = with_old_losses(session, Loop(session, journal, stop, clock).run())
         session.write_config()  # the clock may have changed the number of steps
     flop = _flop(session, result)
     share = {"peak_fraction": flop / (1e9 * peak)} if peak and flop else {}

@@ -27,6 +27,7 @@ from weft.models import build
 from weft.random import Generator
 from weft.schedule import Pace
 from weft.training import precision
+from weft.training.continuation import Origin, stored_origin
 from weft.training.evaluation import Evaluation, evaluate
 from weft.training.memory import check_memory
 from weft.training.optimization import Optimization, default_learning_rate, width
@@ -57,6 +58,7 @@ class Session:
     step: int = 0
     state: dict[str, Any] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         self.model.checkpoint_gradients = self.config.checkpoint_gradients
@@ -168,6 +170,8 @@ class Session:
 
         values: dict[str, Any] = {"weft": __version__, "train": to_dict(self.config)}
         values["model"] = to_dict(self.model_config)
+        if self.origin is not None:
+            values["from"] = self.origin.to_dict()
         if self.changes:
             values["changes"] = self.changes
         write_toml(self.run.config_path, values)
@@ -179,10 +183,11 @@ def begin(
     model_options: Mapping[str, Any],
     progress: Progress,
     planner: Planner | None = None,
+    origin: Origin | None = None,
 ) -> Session:
     """A new run. The caller holds the lock; config.toml is not written yet.
 
-    A `planner` chooses what was not given.
+    A `planner` chooses what was not given. The weights are those of `origin`, if there is one.
     """
     source = Source(config)
     if planner is not None:
@@ -200,6 +205,9 @@ def begin(
     optimization = Optimization(model, config)
     session = Session(run, config, model_config, tokenizer, dataset, model, optimization, progress)
     session.check_data()
+    if origin is not None:
+        origin.load(model)
+        session.origin = origin
     return session
 
 
@@ -226,8 +234,11 @@ def take_up(
     )
     session.check_data()
     session.changes = list(stored.get("changes", []))
+    session.origin = stored_origin(stored.get("from"), str(run.config_path))
     if checkpoint is not None:
         _load(session, checkpoint)
+    elif session.origin is not None:
+        session.origin.load(model)
     _check_length(session)
     _note_changes(session, before)
     return session
