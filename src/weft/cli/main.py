@@ -32,6 +32,7 @@ VERBS = {
     "plan": Verb("plan", "what that would choose, and why", "weft plan book.txt --minutes 10"),
     "ladder": Verb("ladder", "every family, from n-gram to GPT", "weft ladder book.txt"),
     "watch": Verb("watch", "a run, as it trains elsewhere", "weft watch runs/book-1"),
+    "sweep": Verb("sweep", "try settings, halve, compare", "weft sweep book.txt --set n_layer=2,4"),
     "generate": Verb("generate", "continue a text", 'weft generate runs/book-1 "Once upon"'),
     "chat": Verb("chat", "talk with a model in the terminal", "weft chat runs/book-1"),
     "eval": Verb("evaluate", "loss, perplexity, bits per byte", "weft eval runs/book-1 other.txt"),
