@@ -31,7 +31,7 @@ def test_every_field_of_all_configurations_is_an_option():
     configs = [*FAMILIES.values(), TrainConfig]
     fields = {f.name for config in configs for f in dataclasses.fields(config)}
     assert fields <= options
-    assert options - fields == {"resume", "overwrite", "json"}
+    assert options - fields == {"resume", "init_from", "overwrite", "quiet", "tensorboard", "json"}
 
 
 def test_train_prints_results_on_stdout_and_all_else_on_stderr(weft, folder):
@@ -184,3 +184,20 @@ def test_the_switches_of_the_transformer(weft, folder):
     assert "of them for one token" in weft("info", "r").out
     ran = weft("train", "a book.txt", *SMALL, "--n-expert", 4, "--n-expert-used", 5)
     assert ran.code == 2 and "n_expert_used 5 of n_expert 4" in ran.err
+
+
+def test_quiet_shows_the_result_alone(weft, folder):
+    ran = weft("train", "a book.txt", "--steps", 2, *SMALL, "--quiet")
+    assert ran.code == 0 and ran.err == "" and "validation loss" in ran.out
+    ran = weft("train", "a book.txt", "--resume", "--out", "runs/a book-1", "--steps", 1, "--quiet")
+    assert ran.code == 2 and "steps 1 is less" in ran.error
+
+
+def test_events_for_tensorboard_are_beside_the_run(weft, folder):
+    pytest.importorskip("tensorboardX", reason="it is not installed: weft[tensorboard]")
+    ran = weft("train", "a book.txt", "--steps", 2, *SMALL, "--quiet", "--tensorboard")
+    assert ran.code == 0 and ran.err == ""
+    (run,) = (folder / "runs").iterdir()
+    assert list((run / "tensorboard").glob("events.out.tfevents.*"))
+    assert weft("train", "a book.txt", "--steps", 2, *SMALL, "--out", run, "--overwrite").code == 0
+    assert not (run / "tensorboard").exists()

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from weft.cli import failure, output
 from weft.cli.options import Json, flag, off, options_of, positional, values_of
 from weft.config import FAMILIES, Family, TrainConfig
 from weft.errors import ConfigError, RunLockedError
+
+if TYPE_CHECKING:
+    from weft.training import Progress
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class _Train:
     """Remove the run that is in --out first."""
     model: Annotated[Family | None, off("{" + ",".join(FAMILIES) + "}")] = None
     """Family of the model: gpt unless it is given."""
+    quiet: Annotated[bool, *flag()] = False
+    """Show nothing but errors and the result."""
+    tensorboard: Annotated[bool, *flag()] = False
+    """Write figures and samples for TensorBoard too, into the folder tensorboard of the run."""
     json: Json = False
 
 
@@ -84,6 +91,7 @@ def run(options: Any) -> None:
     from weft.training import train
 
     data, out = _places(options)
+    progress = _progress(options)
     if options.overwrite:
         if options.init_from and Path(out).resolve() in [
             Path(options.init_from).resolve(),
@@ -98,7 +106,9 @@ def run(options: Any) -> None:
     with _hint_at_resuming(out), _reporting(out):
         begun = process_began()
         values |= {"init_from": options.init_from} if options.init_from else {}
-        result = train(data or None, out=out, resume=options.resume, begun=begun, **values)
+        result = train(
+            data or None, out=out, resume=options.resume, progress=progress, begun=begun, **values
+        )
     if options.json:
         output.result_json(result.to_dict())
         return
@@ -111,7 +121,17 @@ def run(options: Any) -> None:
         ("report", str(Path(out, "report.html"))),
     ]
     output.result(output.table(rows))
-    _next_commands(out)
+    if not options.quiet:
+        _next_commands(out)
+
+
+def _progress(options: Any) -> Progress:
+    """What shows the run. Raises `WeftError` where a package for it is missing."""
+    from weft.training.progress import Progress, Several, choose_progress
+    from weft.training.progress.tensorboard import TensorBoardProgress
+
+    shown = Progress() if options.quiet else choose_progress()
+    return Several(shown, TensorBoardProgress()) if options.tensorboard else shown
 
 
 def _places(options: Any) -> tuple[str, str]:
@@ -156,7 +176,7 @@ def remove_run(path: Path) -> None:
         logs = (folder.metrics_path, folder.events_path, folder.plan_path)
         for file in (*logs, folder.path / "report.html"):
             file.unlink(missing_ok=True)
-        for inside in (folder.checkpoints_path, folder.data_path):
+        for inside in (folder.checkpoints_path, folder.data_path, folder.path / "tensorboard"):
             if inside.is_dir() and not inside.is_symlink():
                 shutil.rmtree(inside)
 
