@@ -120,6 +120,9 @@ def run(options: Any) -> None:
         ("checkpoint", result.checkpoint),
         ("report", str(Path(out, "report.html"))),
     ]
+    if result.old_val_loss_before is not None:
+        old = f"{result.old_val_loss_before:.4f} -> {result.old_val_loss_after:.4f}"
+        rows.insert(3, ("on the old text", old))
     output.result(output.table(rows))
     if not options.quiet:
         _next_commands(out)

@@ -17,7 +17,7 @@ from weft.reports.finding import (
     option,
     percent,
 )
-from weft.reports.loss_findings import lower_rate
+from weft.reports.loss_findings import LONGEST_MESSAGE, lower_rate
 from weft.reports.record import RunRecord
 from weft.reports.robust import levels, longest_period, smooth
 
@@ -30,7 +30,6 @@ SLOWER = 1.5
 WORK = ("batch_size", "accumulate", "checkpoint_gradients", "precision", "threads", "optimizer")
 
 OVERHEAD = 0.25  # of the time, for all that is not training
-LONGEST_MESSAGE = 400  # characters
 SHORTEST = 10.0  # seconds of a run whose shares mean something
 
 

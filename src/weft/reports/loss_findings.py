@@ -32,6 +32,8 @@ FEWEST_FOR_NOISE = 10
 RISE_SHARE = 0.02
 FALL_SHARE = 0.005  # of the training loss meanwhile
 
+LONGEST_MESSAGE = 400  # characters of the log's that are shown
+
 # A spike: a running median of at least five lines above the lowest before. Of a flat curve it is
 # up to four deviations above its minimum, by luck and because the minimum is lucky.
 SPIKE_IN_NOISE = 8.0
@@ -60,7 +62,7 @@ def over_fitting(record: RunRecord) -> Finding | None:
     rise = last - float(np.median(values[max(0, best - 1) : best + 2]))
     sigma = noise(values) if len(values) >= FEWEST_FOR_NOISE else 0.0
     if rise <= max(RISE_IN_NOISE * sigma, RISE_SHARE * values[best]):
-        return None
+        return _seen_on_the_way(record, int(evaluations[best]["step"]))
     begin, end = int(evaluations[best]["step"]), int(evaluations[-1]["step"])
     before, now = (_trained(curve, evaluations, at) for at in (best, len(values) - 1))
     if before is None or now is None or before - now <= FALL_SHARE * abs(before):
@@ -76,6 +78,16 @@ def over_fitting(record: RunRecord) -> Finding | None:
         + _against_over_fitting(record, begin),
         begin,
     )
+
+
+def _seen_on_the_way(record: RunRecord, best: int) -> Finding | None:
+    """What the run said itself, which takes a smaller rise for over-fitting."""
+    said = [event for event in record.of_kind("warning") if event.get("about") == "overfitting"]
+    message = said[-1].get("message") if said else None
+    if not isinstance(message, str):
+        return None
+    advice = _against_over_fitting(record, best)
+    return Finding("over-fitting", "note", message[:LONGEST_MESSAGE], advice, best)
 
 
 def _trained(curve: Curve, evaluations: list[dict[str, object]], at: int) -> float | None:
@@ -193,7 +205,7 @@ def still_falling(record: RunRecord) -> Finding | None:
         "note",
         f"under-trained: the {what} was still falling {figure(per_minute)} per minute {where}"
         f"{known}",
-        "more --steps or --minutes" + (" in a new run, whose decay is later" if known else ""),
+        f"more --steps or --minutes: weft train --resume --out {record.path} goes on",
         int(curve.steps[begin]),
     )
 
