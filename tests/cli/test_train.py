@@ -201,3 +201,27 @@ def test_events_for_tensorboard_are_beside_the_run(weft, folder):
     assert list((run / "tensorboard").glob("events.out.tfevents.*"))
     assert weft("train", "a book.txt", "--steps", 2, *SMALL, "--out", run, "--overwrite").code == 0
     assert not (run / "tensorboard").exists()
+
+
+def test_several_texts_name_the_run_after_the_first(weft, folder):
+    (folder / "b.txt").write_text(TEXT.upper())
+    words = ["a book.txt", "b.txt", *SMALL, "--steps", 2]
+    assert weft("train", *words, "--json").code == 0
+    run = folder / "runs" / "a book-1"
+    assert read_toml(run / "config.toml")["train"]["data"] == ["a book.txt", "b.txt"]
+    ran = weft("train", "--resume", "a book.txt", "b.txt", "--out", run, "--steps", 3, "--json")
+    assert ran.code == 0, ran.err
+    ran = weft("train", "--resume", "b.txt", "--out", run, "--steps", 4)
+    assert ran.code == 2 and "data of a run cannot change" in ran.error
+    ran = weft("train", "--resume", run, "b.txt")
+    assert ran.code == 2 and "no run to go on with" in ran.error
+
+
+def test_tokenizers_of_tables_and_of_several_texts(weft, folder):
+    (folder / "t.jsonl").write_text('{"t": "some words"}\n{"t": "and more"}\n')
+    ran = weft("tokenizer", "train", "t.jsonl", "--field", "t", "--kind", "char", "--out", "a.json")
+    assert ran.code == 0 and ran.out.startswith("11 tokens"), ran.out
+    words = ["a book.txt", "t.jsonl", "--field", "t", "--vocab-size", 300, "--out", "b.json"]
+    assert weft("tokenizer", "train", *words, "--json").json["vocab_size"] == 300
+    ran = weft("tokenizer", "train", "a book.txt", "--field", "t", "--out", "c.json")
+    assert ran.code == 3 and "not a line of JSON" in ran.error

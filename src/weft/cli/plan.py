@@ -23,7 +23,7 @@ class _Plan:
     Example: weft plan book.txt --minutes 10
     """
 
-    data: Annotated[str, *positional("DATA")]
+    data: Annotated[tuple[str, ...], *positional("DATA")]
     """Text, .gz, .zip, folder, -, token shards, or stories, pydocs, shakespeare, dates."""
     json: Json = False
 

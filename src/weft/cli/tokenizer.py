@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from weft.cli import output
-from weft.cli.options import Json, positional, read_stdin
+from weft.cli.options import Json, off, positional, read_stdin
 from weft.errors import ConfigError
 
 COLOURS = (42, 44, 45, 46, 43)  # backgrounds of neighbouring pieces
@@ -21,14 +21,18 @@ class Train:
     Example: weft tokenizer train book.txt --out book-tokenizer --vocab-size 2048
     """
 
-    data: Annotated[str, *positional("DATA")]
-    """Text file, folder, - (stdin), or built-in corpus: stories, pydocs, shakespeare."""
+    data: Annotated[tuple[str, ...], *positional("DATA")]
+    """Text, .gz, .zip, folder, -, or stories, pydocs, shakespeare, dates; one or more."""
     out: str = "tokenizer.json"
     """File to write; a name without .json is a folder, in which it is called tokenizer.json."""
     kind: Literal["bpe", "char"] = "bpe"
     """Byte pairs, or one token per character of the text."""
     vocab_size: int = 4096
     """Tokens of a bpe tokenizer: 256 bytes, the end of text, and the merges; from 257."""
+    field: Annotated[str | None, off("TEXT")] = None
+    """DATA is JSON lines: the field with the text of each."""
+    column: Annotated[str | None, off("TEXT")] = None
+    """DATA is CSV or TSV: the column with the text of each row."""
     overwrite: bool = False
     """Replace a file that is there."""
     json: Json = False
@@ -81,8 +85,8 @@ class Show:
 
 
 def train(options: Train) -> None:
-    from weft.data import open_corpus
-    from weft.tokenizers import BPETokenizer, CharacterTokenizer
+    from weft.data import open_corpus, separated
+    from weft.tokenizers import END_OF_TEXT, BPETokenizer, CharacterTokenizer
 
     path = Path(options.out)
     path = path if path.suffix == ".json" else path / "tokenizer.json"
@@ -90,12 +94,14 @@ def train(options: Train) -> None:
         raise ConfigError(f"there is a tokenizer already; {path}; choose another --out")
     if options.kind == "bpe" and options.vocab_size < 257:
         raise ConfigError(f"vocab_size = {options.vocab_size}; tokenizer train; give 257 or more")
-    chunks = open_corpus(options.data).chunks()
-    tokenizer: Any = (
-        BPETokenizer.train(chunks, options.vocab_size)
-        if options.kind == "bpe"
-        else CharacterTokenizer.train(chunks)
-    )
+    corpus = open_corpus(options.data, field=options.field, column=options.column)
+    tokenizer: Any
+    if options.kind == "bpe":
+        tokenizer = BPETokenizer.train(separated(corpus.documents()), options.vocab_size)
+    else:
+        special = (END_OF_TEXT,) if corpus.count > 1 else ()
+        chunks = (chunk for passage in corpus.documents() for chunk in passage.chunks)
+        tokenizer = CharacterTokenizer.train(chunks, special_tokens=special)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(tokenizer.to_json(), encoding="utf-8")
     if options.json:

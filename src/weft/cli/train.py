@@ -29,8 +29,9 @@ class _Train:
     Example: weft train book.txt --minutes 10
     """
 
-    data: Annotated[str, *positional("[DATA]")] = ""
-    """Text, .gz, .zip, folder, -, token shards, or stories, pydocs, shakespeare, dates."""
+    data: Annotated[tuple[str, ...], *positional("[DATA]")] = ()
+    """Text, .gz, .zip, folder, -, token shards, or stories, pydocs, shakespeare, dates; several
+    are read one after the other."""
     out: Annotated[str, off("FOLDER")] = ""
     """Run folder; by default runs/NAME-1 for the text NAME.txt, or the next number free."""
     resume: Annotated[bool, *flag()] = False
@@ -137,7 +138,7 @@ def _progress(options: Any) -> Progress:
     return Several(shown, TensorBoardProgress()) if options.tensorboard else shown
 
 
-def _places(options: Any) -> tuple[str, str]:
+def _places(options: Any) -> tuple[tuple[str, ...], str]:
     """DATA and the run folder, with what was left out filled in."""
     from weft.checkpoint import RunFolder
 
@@ -145,12 +146,12 @@ def _places(options: Any) -> tuple[str, str]:
     if options.resume and options.overwrite:
         raise ConfigError("both --resume and --overwrite; weft train; give one of them")
     if options.resume and not out:
-        if not data or not RunFolder(data).config_path.exists():
+        if len(data) != 1 or not RunFolder(data[0]).config_path.exists():
             raise ConfigError("no run to go on with; weft train --resume; name it with --out")
-        return "", data
-    if not data and not options.resume:
+        return (), data[0]
+    if not any(data) and not options.resume:
         raise ConfigError("no DATA given; weft train; name a text file, a folder or stories")
-    return data, out or free_folder(data)
+    return data, out or free_folder(data[0])
 
 
 def free_folder(data: str) -> str:

@@ -80,6 +80,9 @@ def _has_type(value: object, hint: Any) -> bool:
         return any(_has_type(value, option) for option in typing.get_args(hint))
     if typing.get_origin(hint) is Literal:
         return isinstance(value, str)
+    if typing.get_origin(hint) is tuple:  # tuple[str, ...]
+        inside = typing.get_args(hint)[0]
+        return isinstance(value, tuple) and all(_has_type(item, inside) for item in value)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
@@ -92,6 +95,8 @@ def _type_name(hint: Any) -> str:
         return " or ".join(_type_name(h) for h in typing.get_args(hint) if h is not types.NoneType)
     if typing.get_origin(hint) is Literal:
         return "one of " + ", ".join(typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        return "several of " + _type_name(typing.get_args(hint)[0])
     return {int: "a whole number", float: "a number", bool: "true or false"}.get(hint, "a string")
 
 

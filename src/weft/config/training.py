@@ -19,14 +19,16 @@ from weft.errors import ConfigError
 Schedule = Literal["constant", "linear", "cosine", "wsd"]
 OptimizerName = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Duplicates = Literal["keep", "remove-exact", "remove"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One training run: data, length, optimisation, evaluation. Paths are kept as given."""
 
-    data: str
-    """Text, gzip, zip, table, folder, `-`, token shard, or stories, pydocs, shakespeare, dates."""
+    data: str | tuple[str, ...]
+    """Text, gzip, zip, table, folder, `-`, token shard, or stories, pydocs, shakespeare, dates; or
+    several of them."""
     out: str
     """Run folder; made if it is not there."""
     steps: int | None = None
@@ -86,10 +88,16 @@ class TrainConfig:
     """DATA is JSON lines: the field with the text of each."""
     column: str | None = None
     """DATA is CSV or TSV: the column with the text of each row."""
+    duplicates: Duplicates = "keep"
+    """Documents that occur again: `keep` only counts them, `remove-exact` leaves copies out,
+    `remove` near copies too."""
     val_fraction: float = 0.1
     """Last part of the text that is kept for validation, in (0, 1)."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.data, list | tuple):  # a list in config.toml; one alone is a string
+            several = tuple(self.data)
+            object.__setattr__(self, "data", several[0] if len(several) == 1 else several)
         check_types(self)
         for name in ("data", "out"):
             if not getattr(self, name):
@@ -98,6 +106,7 @@ class TrainConfig:
             ("optimizer", OptimizerName),
             ("schedule", Schedule),
             ("precision", Precision),
+            ("duplicates", Duplicates),
         ):
             check_choice(self, name, choice)
         self._check_lengths()

@@ -12,7 +12,8 @@ import difflib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -180,15 +181,42 @@ def _reported(
             yield text
 
 
-def open_corpus(data: str | Path, *, field: str | None = None, column: str | None = None) -> Corpus:
+def open_corpus(
+    data: str | Path | Sequence[str | Path],
+    *,
+    field: str | None = None,
+    column: str | None = None,
+) -> Corpus:
     """The corpus that DATA names, after a look at the beginning of each file.
 
     With `field`, DATA is JSON lines and the texts are in that field; with `column`, it is CSV or
-    TSV with that column. A name that is both a built-in corpus and a path here is refused as
+    TSV with that column. Of several DATA, that holds for those whose names end as tables' do. A
+    name that is both a built-in corpus and a path here is refused as
     ambiguous: `./stories` is the path, `builtin:stories` the corpus. Raises DataError or
     MalformedFileError, one line, for all that is no text.
     """
-    text, rows = str(data), Rows(field, column)
+    rows = Rows(field, column)
+    if isinstance(data, str | Path):
+        return _open(data, rows)
+    if not data:
+        raise DataError("no DATA given; empty list; name a text file, a folder, - or `stories`")
+    tables = [_has_rows(one, rows) for one in data]
+    strict = not any(tables)  # none is named as a table: then all must be one
+    opened = zip(data, tables, strict=True)
+    parts = [_open(one, rows if strict or is_table else Rows()) for one, is_table in opened]
+    skipped: Counter[str] = Counter()
+    for part in parts:
+        skipped.update(part.skipped)
+    texts = tuple(text for part in parts for text in part.texts)
+    return Corpus(parts[0].name, texts, dict(skipped))
+
+
+def _has_rows(data: str | Path, rows: Rows) -> bool:
+    return bool(rows) and (rows.reads(str(data)) or os.path.isdir(data))
+
+
+def _open(data: str | Path, rows: Rows) -> Corpus:
+    text = str(data)
     if text == "-":
         spool = Spool(iter(lambda: sys.stdin.buffer.read(PIECE), b""), "standard input")
         return _corpus("standard input", contents(spool, "standard input", rows))

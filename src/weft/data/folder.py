@@ -1,7 +1,8 @@
 """Which files of a folder are its texts: a rule that says what it leaves out, and counts it.
 
 Taken: every file, whatever its suffix, in the order of its path, subfolders included. Left out and
-counted: hidden names (and all in hidden folders), what is made by programs (`GENERATED`), empty
+counted: hidden names (and all in hidden folders), what is made by programs (`GENERATED`), what
+`.gitignore` files say (`ignored.py`), empty
 files, binary files, linked folders (so there are no loops), broken links, and what is no file.
 Archives are taken if their names say so too. Text in another encoding is an error, not left out:
 see `contents.py`, which also has the same rule for a zip.
@@ -15,10 +16,13 @@ from collections import Counter
 from pathlib import Path
 
 from weft.data.documents import Document, printable
+from weft.data.ignored import Ignored
 from weft.data.sniff import GZIP, ZIP, binary_format, looks_binary, wide_encoding
 from weft.errors import DataError
 
-GENERATED = ("node_modules", "__pycache__", "__MACOSX")
+LOCKS = "package-lock.json yarn.lock pnpm-lock.yaml Cargo.lock poetry.lock uv.lock Pipfile.lock"
+GENERATED = ("node_modules", "__pycache__", "__MACOSX", "composer.lock", "Gemfile.lock", "go.sum")
+ENDS = (".min.js", ".min.css", ".egg-info")
 ARCHIVES = ((".gz", GZIP), (".zip", ZIP), (".epub", ZIP))
 
 
@@ -26,14 +30,15 @@ def text_files(folder: Path) -> tuple[list[Path], dict[str, int]]:
     """The text files below `folder`, sorted by path, and how many others there are, by reason."""
     found: list[Path] = []
     skipped: Counter[str] = Counter()
+    ignored = Ignored(folder)
     for root, folders, names in os.walk(folder, onerror=_refuse):
         for name in list(folders):
-            reason = _folder_reason(Path(root, name))
+            reason = _folder_reason(Path(root, name), ignored)
             if reason is not None:
                 folders.remove(name)
                 skipped[reason] += 1
         for path in (Path(root, name) for name in names):
-            reason = _file_reason(path)
+            reason = _file_reason(path, ignored)
             if reason is None:
                 found.append(path)
             else:
@@ -47,13 +52,14 @@ def _refuse(error: OSError) -> None:
     ) from error
 
 
-def _folder_reason(path: Path) -> str | None:
-    return name_reason(path.name) or ("linked folder" if path.is_symlink() else None)
+def _folder_reason(path: Path, ignored: Ignored) -> str | None:
+    reason = name_reason(path.name) or ("linked folder" if path.is_symlink() else None)
+    return reason or ("ignored" if ignored(path, True) else None)
 
 
-def _file_reason(path: Path) -> str | None:
+def _file_reason(path: Path, ignored: Ignored) -> str | None:
     """Why a file is left out, or None if it is a text."""
-    reason = name_reason(path.name)
+    reason = name_reason(path.name) or ("ignored" if ignored(path, False) else None)
     if reason is not None:
         return reason
     try:
@@ -74,7 +80,7 @@ def name_reason(name: str) -> str | None:
     """Why a file or folder of this name is left out, or None."""
     if name.startswith("."):
         return "hidden"
-    generated = name in GENERATED or name.endswith((".min.js", ".min.css"))
+    generated = name in GENERATED or name in LOCKS.split() or name.endswith(ENDS)
     return "generated" if generated else None
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from weft.checkpoint import RunFolder
 from weft.config import TrainConfig
@@ -20,6 +23,7 @@ from weft.data import (
     Corpus,
     Dataset,
     PairEncoder,
+    Passage,
     Split,
     TokenShard,
     is_dataset,
@@ -27,6 +31,7 @@ from weft.data import (
     line_boundary,
     open_corpus,
     open_dataset,
+    overlap,
     prepare,
     separated,
     split_corpus,
@@ -39,6 +44,7 @@ from weft.training.progress import Progress
 
 TOKENIZER = "tokenizer.json"
 DEFAULT_VOCAB_SIZE = 4096  # of a bpe tokenizer
+NOTED = 0.01  # of the validation text: an overlap that is worth a message
 SAMPLED_TOKENS = 1 << 19  # at each end of a shard, for its fingerprint
 
 
@@ -47,13 +53,16 @@ class Source:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        self.is_shards = is_dataset(config.data)
+        data = config.data
+        self.name = data if isinstance(data, str) else ", ".join(data)
+        self.facts: dict[str, Any] = {}
+        self.is_shards = isinstance(data, str) and is_dataset(data)
         self.corpus: Corpus | None = None
         if not self.is_shards:
             self.corpus = open_corpus(config.data, field=config.field, column=config.column)
         elif config.field is not None or config.column is not None:
             raise ConfigError(
-                f"a field or a column of token shards; {config.data}; leave --field or --column out"
+                f"a field or a column of token shards; {self.name}; leave --field or --column out"
             )
 
     def tokenizer(self) -> Any:
@@ -84,29 +93,74 @@ class Source:
         run.data_path.mkdir(exist_ok=True)
         _write_tokenizer(run, tokenizer)
         if self.corpus is None:
-            return open_dataset(self.config.data, tokenizer, self.config.val_fraction)
-        for reason, count in self.corpus.skipped.items():
-            progress.message(f"{self.config.data}: skipped {count} ({reason})")
-        fraction = self.config.val_fraction
-        common = run.data_path, fraction, progress.preparing
+            return open_dataset(self.name, tokenizer, self.config.val_fraction)
+        encoder, split = tokenizer, None
         if in_pairs:
-            encoder = PairEncoder(tokenizer, self.config.data)
-            split = split_corpus(self.corpus, fraction, boundary=line_boundary)
-            return prepare(self.corpus, encoder, *common, split)
-        return prepare(self.corpus, tokenizer, *common, self.split)
+            encoder = PairEncoder(tokenizer, self.name)
+            split = split_corpus(self.corpus, self.config.val_fraction, boundary=line_boundary)
+        split = split or self.split
+        return prepare(
+            self.corpus, encoder, run.data_path, progress=progress.preparing, split=split
+        )
+
+    def look(self, progress: Progress) -> dict[str, Any]:
+        """What a run notes of its text; `progress` is told what a reader should know."""
+        if self.corpus is not None:
+            self._gather(self.corpus, self.split)
+            for message in self._messages():
+                progress.message(message)
+        return self.facts
+
+    def _gather(self, corpus: Corpus, split: Split) -> None:
+        self.facts = {"bytes": corpus.size, "documents": corpus.count, "skipped": corpus.skipped}
+        if self.census is not None and self.census.near is not None:
+            exact, near = int(self.census.copies.sum()), int(self.census.near.sum())
+            self.facts["duplicates"] = {"exact": exact, "near": near}
+        shared = overlap(_texts(split.validating(corpus)), _texts(split.training(corpus)))
+        if shared is not None:
+            self.facts["overlap"] = shared
+
+    def _messages(self) -> Iterator[str]:
+        for reason, count in self.facts["skipped"].items():
+            yield f"{self.name}: skipped {count} ({reason})"
+        found = self.facts.get("duplicates", {})
+        if any(found.values()):
+            done = {
+                "keep": "kept (--duplicates remove leaves them out)",
+                "remove-exact": "the copies are left out",
+                "remove": "all are left out",
+            }
+            yield (
+                f"{self.name}: of {self.facts['documents']:,} documents {found['exact']:,} are "
+                f"copies of another and {found['near']:,} near copies: "
+                f"{done[self.config.duplicates]}"
+            )
+        if self.facts.get("overlap", 0) >= NOTED:
+            yield (
+                f"{self.name}: the validation text shares {self.facts['overlap']:.1%} of its runs "
+                "of 20 words with the training text: its loss says less about new text"
+            )
 
     @functools.cached_property
     def census(self) -> Census | None:
         """What was counted of the documents; None of one document, which need not be read."""
         if self.corpus is None or self.corpus.count < 2:
             return None
-        return take_census(self.corpus)
+        return take_census(self.corpus, near=True)
+
+    @property
+    def _removed(self) -> NDArray[np.bool_] | None:
+        """The documents that are left out, (documents,); None: of one document."""
+        if self.census is None or self.config.duplicates == "keep":
+            return None
+        exact, near = self.census.copies, self.census.near
+        return exact if near is None or self.config.duplicates == "remove-exact" else exact | near
 
     @functools.cached_property
     def split(self) -> Split:
         """What is for training, and what for validation."""
         assert self.corpus is not None
-        return split_corpus(self.corpus, self.config.val_fraction, self.census)
+        return split_corpus(self.corpus, self.config.val_fraction, self.census, self._removed)
 
     def _chunks(self) -> Iterator[str]:
         """All that is trained or validated on."""
@@ -122,13 +176,13 @@ class Source:
 
     def count(self) -> int:
         """Tokens of DATA that is shards."""
-        files = [self.config.data]
-        if not is_shard(self.config.data):
-            files = [str(Path(self.config.data, name)) for name in (TRAIN, VALIDATION)]
+        files = [self.name]
+        if not is_shard(self.name):
+            files = [str(Path(self.name, name)) for name in (TRAIN, VALIDATION)]
         return sum(len(TokenShard.open(file)) for file in files)
 
     def _beside_shards(self) -> Path:
-        path = Path(self.config.data)
+        path = Path(self.name)
         return (path if path.is_dir() else path.parent) / TOKENIZER
 
 
@@ -137,7 +191,11 @@ def reopen(config: TrainConfig, run: RunFolder) -> tuple[Any, Dataset]:
     tokenizer = load_tokenizer(run.data_path / TOKENIZER)
     if (run.data_path / "train.bin").exists():
         return tokenizer, open_dataset(run.data_path, tokenizer)
-    return tokenizer, open_dataset(config.data, tokenizer, config.val_fraction)
+    return tokenizer, open_dataset(str(config.data), tokenizer, config.val_fraction)
+
+
+def _texts(passages: Iterable[Passage]) -> Iterator[Iterator[str]]:
+    return (passage.chunks for passage in passages)
 
 
 def fingerprint(dataset: Dataset) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from weft.checkpoint import RunFolder
@@ -56,7 +57,7 @@ TRAIN_OPTIONS = [f.name for f in dataclasses.fields(TrainConfig)]
 
 
 def train(
-    data: str | None = None,
+    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     *,
     out: str,
     resume: bool = False,
@@ -66,6 +67,8 @@ def train(
     **options: Any,
 ) -> TrainResult:
     """Train a model on `data` into the run folder `out`, or go on with the run that is there.
+
+    `data` is what DATA may be on the command line, or a list of these.
 
     `options` are the fields of `TrainConfig` and of the configuration of `model`, the family
     ("gpt" unless it is given; see `weft.config.FAMILIES`); `vocab_size` is the one of a bpe
@@ -83,7 +86,9 @@ def train(
     """
     train_options, model_options = split_options({**options, "out": str(out)})
     if data is not None:
-        train_options["data"] = str(data)
+        if isinstance(data, str | os.PathLike):
+            data = [data]
+        train_options["data"] = tuple(map(str, data))
     progress = choose_progress() if progress is None else progress
     run = RunFolder(out)
     if run.is_used() and not resume:
@@ -169,7 +174,7 @@ def _train(session: Session, journal: Journal, stop: StopRequest, minutes: bool)
     facts = {"weft": __version__, "machine": machine(), "resumed": bool(session.step)}
     journal.event("begin", **facts, planned=session.run.plan_path.exists())
     splits = len(session.dataset.train), len(session.dataset.val)
-    journal.event("data", train_tokens=splits[0], val_tokens=splits[1])
+    journal.event("data", train_tokens=splits[0], val_tokens=splits[1], **session.facts)
     session.model.train()
     peak = None
     if isinstance(session.model_config, NGramConfig):

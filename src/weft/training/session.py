@@ -40,7 +40,7 @@ from weft.training.step import MicroBatch, micro_batches
 from weft.training.streams import Streams, split_carried
 
 # What decides the data and its order cannot change half-way; the rest of the options can.
-FIXED = ("data", "tokenizer", "vocab_size", "val_fraction", "seed")
+FIXED = ("data", "tokenizer", "vocab_size", "val_fraction", "duplicates", "seed")
 
 
 @dataclass
@@ -59,6 +59,7 @@ class Session:
     state: dict[str, Any] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
     origin: Origin | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # of the text, at the beginning of a run
 
     def __post_init__(self) -> None:
         self.model.checkpoint_gradients = self.config.checkpoint_gradients
@@ -208,6 +209,7 @@ def begin(
     if origin is not None:
         origin.load(model)
         session.origin = origin
+    session.facts = source.look(progress)
     return session
 
 
@@ -284,8 +286,13 @@ def _changed(before: TrainConfig, changes: Mapping[str, Any], run: RunFolder) ->
     return resolve(from_dict(TrainConfig, values, "train"))
 
 
-def _same_path(data: Any, before: str) -> bool:
-    return data is not None and os.path.realpath(str(data)) == os.path.realpath(before)
+def _same_path(data: Any, before: str | tuple[str, ...]) -> bool:
+    return data is not None and _real_paths(data) == _real_paths(before)
+
+
+def _real_paths(data: Any) -> list[str]:
+    several = data if isinstance(data, list | tuple) else [data]
+    return [os.path.realpath(str(one)) for one in several]
 
 
 def _refuse_changes(
