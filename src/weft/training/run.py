@@ -69,7 +69,6 @@ def train(
     """Train a model on `data` into the run folder `out`, or go on with the run that is there.
 
     `data` is what DATA may be on the command line, or a list of these.
-
     `options` are the fields of `TrainConfig` and of the configuration of `model`, the family
     ("gpt" unless it is given; see `weft.config.FAMILIES`); `vocab_size` is the one of a bpe
     tokenizer. With `resume`, only what is to change has to be given: length, learning rate
@@ -86,9 +85,8 @@ def train(
     """
     train_options, model_options = split_options({**options, "out": str(out)})
     if data is not None:
-        if isinstance(data, str | os.PathLike):
-            data = [data]
-        train_options["data"] = tuple(map(str, data))
+        several = [data] if isinstance(data, str | os.PathLike) else data
+        train_options["data"] = tuple(map(str, several))
     progress = choose_progress() if progress is None else progress
     run = RunFolder(out)
     if run.is_used() and not resume:
