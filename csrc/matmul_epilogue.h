@@ -9,7 +9,7 @@ namespace {
 
 constexpr int VECTORS = 2; // of neighbouring columns that are computed together
 constexpr int NR = VECTORS * LANES;
-constexpr int64_t CACHED = 4 << 20; // bytes of output that may stay in a cache
+constexpr int64_t CACHED = 1 << 20; // bytes of output that may stay in a cache
 
 // 2 * LANES neighbours; `past_caches` where the output is too large to stay in one, so that its
 // lines need not be read before they are written.

@@ -2,7 +2,6 @@
 // block given back last is the one most likely still in cache. When too much is kept, the class
 // unused for longest pays first.
 #include "memory.h"
-#include <atomic>
 #include <mutex>
 #include <pthread.h>
 #include <stdint.h>
@@ -144,8 +143,6 @@ namespace {
 constexpr size_t LARGEST_OWN = 1 << 20,
                  MOST_OWN = 8 << 20; // bytes of one block, of all of a thread
 
-std::atomic<size_t> owned{0}; // bytes, of all threads
-
 // What a thread keeps for itself, until it ends.
 struct Own {
     std::vector<void*> blocks[CLASSES];
@@ -153,10 +150,7 @@ struct Own {
 
     ~Own() {
         for (int c = 0; c < CLASSES; c++)
-            for (void* block : blocks[c]) {
-                owned -= class_bytes(c);
-                release(block, class_bytes(c));
-            }
+            for (void* block : blocks[c]) release(block, class_bytes(c));
     }
 };
 thread_local Own own;
@@ -168,7 +162,7 @@ void* borrow(size_t bytes) {
     if (c >= CLASSES || own.blocks[c].empty()) return acquire(bytes);
     void* block = own.blocks[c].back();
     own.blocks[c].pop_back();
-    own.bytes -= class_bytes(c), owned -= class_bytes(c);
+    own.bytes -= class_bytes(c);
     return lend(block, bytes, c);
 }
 
@@ -178,12 +172,12 @@ void give_back(void* block, size_t bytes) {
         return release(block, bytes);
     ASAN_POISON_MEMORY_REGION(block, class_bytes(c));
     own.blocks[c].push_back(block);
-    own.bytes += class_bytes(c), owned += class_bytes(c);
+    own.bytes += class_bytes(c);
 }
 
 size_t retained_bytes() {
     std::lock_guard lock(memory().mutex);
-    return memory().retained + owned;
+    return memory().retained;
 }
 
 } // namespace weft

@@ -14,6 +14,6 @@ void release(void* block, size_t bytes); // the same `bytes` as in acquire
 void* borrow(size_t bytes);
 void give_back(void* block, size_t bytes);
 
-size_t retained_bytes(); // kept but not in use; bounded
+size_t retained_bytes(); // kept for all threads but not in use; bounded
 
 } // namespace weft
