@@ -11,10 +11,12 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int64_t PIECE = 1 << 20;       // units of the right operand packed at a time: 4 MB
-constexpr int64_t PIECE_DEPTH = 1 << 10; // units, where a piece cannot have the whole depth
-constexpr int64_t NEAR = 1 << 17;        // units of right panels that stay in L2: 512 KB
-constexpr int64_t SMALL = 2 << 20;       // multiplications not worth waking other threads for
+constexpr int64_t PIECE = 1 << 20;        // units of the right operand packed at a time: 4 MB
+constexpr int64_t PIECE_DEPTH = 1 << 10;  // units, where a piece cannot have the whole depth
+constexpr int64_t NEAR = 1 << 17;         // units of right panels that stay in L2: 512 KB
+constexpr int64_t SHORT_PIECE = 1 << 16;  // units at a time where the output is small: 256 KB
+constexpr int64_t SMALL_OUTPUT = 1 << 18; // elements
+constexpr int64_t SMALL = 2 << 20;        // multiplications not worth waking other threads for
 
 struct Output {
     void* data;
@@ -202,14 +204,25 @@ template <class Kernel, class T> class Product {
     Scratch<int32_t> packed_right;
 };
 
+// Units of the depth in a piece: as many as possible, so that sums do not wait. But the gradient of
+// a weight is small and its operands are long: they are packed a little at a time, in memory that
+// stays in the second-level cache.
+inline int64_t depth_of_pieces(int64_t M, int64_t N, int64_t units) {
+    if (M >= 32 && M * N <= SMALL_OUTPUT && units * N > 2 * SHORT_PIECE)
+        return most(SHORT_PIECE / N / 32 * 32, 128);
+    return units * least(N, PIECE_DEPTH) <= PIECE ? units : PIECE_DEPTH;
+}
+
 template <class Kernel, class T>
 void packed_product(const Operand& a, const Operand& b, int64_t M, int64_t N, int64_t K, Output out,
                     const Epilogue& epilogue) {
     constexpr int64_t DEPTH = Kernel::Unit::DEPTH;
     const int64_t units = ceil_div(K, DEPTH);
-    const int64_t piece_units = units * least(N, PIECE_DEPTH) <= PIECE ? units : PIECE_DEPTH;
+    const int64_t piece_units = depth_of_pieces(M, N, units);
     const int64_t width = ceil_div(least(N, PIECE / (piece_units ? piece_units : 1)), NR) * NR;
-    const bool waits = units > Kernel::DEPTH_BLOCK && !(Kernel::EVEN && sizeof(T) == sizeof(float));
+    const bool whole = Kernel::EVEN || (M % Kernel::HEIGHT == 0 && N % NR == 0); // panels
+    const bool waits = units > least(piece_units, Kernel::DEPTH_BLOCK) &&
+                       !(whole && sizeof(T) == sizeof(float)); // else in the output itself
     const int64_t height = ceil_div(M, Kernel::HEIGHT) * Kernel::HEIGHT;
     const Scratch<float> sums(waits ? height * width : 1);
     for (int64_t j = 0; j < N; j += width)
