@@ -5,6 +5,7 @@ import pytest
 from made_runs import ENDED, decay, found, kinds, noisy, record
 
 from weft.checkpoint import RunFolder
+from weft.reports import diagnose, verdict
 
 BEGIN = {"kind": "begin", "step": 0, "seconds": 0.0}
 
@@ -18,11 +19,11 @@ def failed(**more):
 
 
 def test_nan_is_said_with_its_place():
-    events = failed(where="blocks.3.feed_forward", what="the loss is nan")
+    events = failed(where="blocks.3.feed_forward", what="the loss is nan", at=121)
     run = record(decay(119), events=events, train_options={"precision": "bfloat16"})
     finding = found(run, "not-finite")
-    assert finding.message == "the loss became NaN at step 120, first in blocks.3.feed_forward"
-    assert finding.severity == "error" and finding.step == 120
+    assert finding.message == "the loss became NaN at step 121, first in blocks.3.feed_forward"
+    assert finding.severity == "error" and finding.step == 121
     assert "--learning-rate 0.001 (is 0.003)" in finding.advice
     assert "--precision float32 (is bfloat16)" in finding.advice and "--resume" in finding.advice
     assert kinds(run)[0] == "not-finite" and "interrupted" not in kinds(run)
@@ -44,7 +45,7 @@ def test_a_failure_that_was_resumed_is_a_note():
 
 def test_any_other_failure_is_said_in_its_words():
     run = record(decay(120), events=failed(message="no space left; x\x1b[2J" + "y" * 1000))
-    (finding,) = [f for f in __import__("weft.reports").reports.diagnose(run) if f.step == 120]
+    (finding,) = [f for f in diagnose(run) if f.step == 120]
     assert finding.kind == "failed" and "no space left" in finding.message
     assert len(finding.message) < 500
 
@@ -72,7 +73,7 @@ def test_a_run_that_is_being_trained_is_not_interrupted(tmp_path):
     run = record(decay(90), events=[BEGIN], train_options={"steps": 200}, path=tmp_path)
     empty = record([], events=[BEGIN], path=tmp_path)
     with folder.lock():
-        assert folder.is_held()
+        assert folder.is_held() and verdict(run, []).endswith("; it is being trained now")
         assert not {"interrupted", "nothing-logged"} & {*kinds(run), *kinds(empty)}
     assert not folder.is_held()
     assert "interrupted" in kinds(run) and kinds(empty) == ["nothing-logged"]

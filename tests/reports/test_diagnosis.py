@@ -47,7 +47,7 @@ def test_a_run_with_too_high_a_rate(tmp_path):
         train(tmp_path / "t.txt", out=tmp_path / "r", progress=Progress(), **options)
     found = {f.kind: f for f in diagnose(read_run(tmp_path / "r"))}
     chosen = next(k for k in ("not-finite", "no-better-than-guessing", "spike") if k in found)
-    assert found[chosen].severity == "error" and "--learning-rate 3.3 (is 10)" in (
+    assert found[chosen].severity == "error" and "--learning-rate 0.003 (is 10)" in (
         found[chosen].advice
     )
 

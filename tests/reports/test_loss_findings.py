@@ -103,7 +103,7 @@ def test_advice_names_what_the_run_had():
     options = {"optimizer": "muon", "muon_learning_rate": 0.06, "grad_clip": 0.0, "warmup_steps": 5}
     advice = found(record(train, train_options=options), "spike").advice
     assert "--muon-learning-rate 0.02 (is 0.06)" in advice and "--grad-clip 1 (is off)" in advice
-    assert "--warmup-steps 100 (is 5)" in advice
+    assert "--warmup-steps 50 (is 5)" in advice  # a quarter of 200 steps
 
 
 def test_a_loss_above_log_v_is_no_better_than_guessing():

@@ -24,6 +24,8 @@ def test_text_that_is_in_both_parts():
     run = record(decay(100), events=[{**DATA, "overlap": 0.14}])
     assert "shares 14 % of its 20-grams" in found(run, "overlap").message
     assert found(run, "overlap").severity == "warning"
+    resumed = [{**DATA, "overlap": 0.14}, {**DATA, "train_tokens": 10**6}]
+    assert "overlap" in kinds(record(decay(100), events=resumed))  # not measured again
     assert "overlap" not in kinds(record(decay(100), events=[{**DATA, "overlap": 0.01}]))
 
 

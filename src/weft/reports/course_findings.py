@@ -44,7 +44,8 @@ def ended_by_an_error(record: RunRecord) -> Finding | None:
     failure = failures[-1]
     kinds = [event.get("kind") for event in record.events]
     resumed = "begin" in kinds[len(kinds) - kinds[::-1].index("failure") :]
-    step = int(failure.get("step") or 0)
+    at = failure.get("at")  # the step in which it was; "step" is the last one that was finished
+    step = at if isinstance(at, int) else int(failure.get("step") or 0)
     if failure.get("where") or failure.get("what"):
         return _not_finite(
             record, step, _words(failure.get("what")), _words(failure.get("where")), resumed
@@ -75,7 +76,7 @@ def _not_finite(
         + ("; the run was resumed after that" if resumed else ""),
         lower_rate(record)
         + (", or --precision float32 (is bfloat16)" if float32 else "")
-        + f"; weft train --resume --out {record.path} goes on from the last good checkpoint",
+        + f"; weft train --resume --out {record.path} goes on from {_begin(record)}",
         step,
     )
 
@@ -96,10 +97,14 @@ def interrupted(record: RunRecord) -> Finding | None:
         "interrupted",
         "warning",
         f"interrupted at step {done:,}{of} ({how}) and never finished",
-        f"weft train --resume --out {record.path} goes on from "
-        + (f"step {record.checkpoints[-1]:,}" if record.checkpoints else "the beginning"),
+        f"weft train --resume --out {record.path} goes on from {_begin(record)}",
         done,
     )
+
+
+def _begin(record: RunRecord) -> str:
+    """Where a resumed run begins."""
+    return f"step {record.checkpoints[-1]:,}" if record.checkpoints else "the beginning"
 
 
 def nothing_logged(record: RunRecord) -> Finding | None:

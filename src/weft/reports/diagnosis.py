@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from weft.checkpoint import RunFolder
 from weft.reports import course_findings, loss_findings, text_findings
 from weft.reports.finding import SEVERITIES, Finding, figure, last_step
 from weft.reports.record import RunRecord
@@ -57,12 +58,14 @@ def diagnose(record: RunRecord) -> list[Finding]:
 
 def verdict(record: RunRecord, findings: list[Finding]) -> str:
     """The last line of a diagnosis: that nothing is wrong, with the figures, or what was found."""
+    now = "; it is being trained now" if RunFolder(record.path).is_held() else ""
     counts = Counter(finding.severity for finding in findings)
     if counts["error"] + counts["warning"]:
         names = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items()]
-        return "found: " + ", ".join(names)
-    best, parts = record.best, [f"{last_step(record):,} steps"]
+        return "found: " + ", ".join(names) + now
+    steps = last_step(record)
+    best, parts = record.best, [f"{steps:,} step{'' if steps == 1 else 's'}"]
     if best is not None:
         parts.append(f"best validation loss {figure(float(best['val_loss']))}")
         parts[-1] += f" at step {best['step']:,}"
-    return f"nothing {'else ' if findings else ''}wrong: " + ", ".join(parts)
+    return f"nothing {'else ' if findings else ''}wrong: " + ", ".join(parts) + now

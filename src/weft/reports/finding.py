@@ -59,6 +59,14 @@ def curve_of(record: RunRecord) -> Curve:
     return Curve(*(np.array([_float(line.get(n)) for line in lines], np.float64) for n in names))
 
 
+def facts_of(record: RunRecord) -> dict[str, Any]:
+    """What is known of the text: of its facts, the last that any process of the run wrote."""
+    facts: dict[str, Any] = {}
+    for event in record.of_kind("data"):
+        facts |= event
+    return facts
+
+
 def option(record: RunRecord, name: str) -> float | None:
     """A number of the configuration, of the training or else of the model."""
     for section in (record.train, record.model):

@@ -14,6 +14,7 @@ from weft.reports.finding import (
     Curve,
     Finding,
     curve_of,
+    facts_of,
     figure,
     has_ended,
     option,
@@ -22,6 +23,7 @@ from weft.reports.finding import (
 )
 from weft.reports.record import RunRecord
 from weft.reports.robust import levels, noise, slope, smooth
+from weft.training.optimization import default_learning_rate
 
 # Over-fitting: the rise of the validation loss after its minimum. Of n noisy values the lowest is
 # two to three deviations low; medians of three are compared, and six deviations left for the rest.
@@ -143,15 +145,19 @@ def spike(record: RunRecord) -> Finding | None:
 
 
 def lower_rate(record: RunRecord) -> str:
-    """Advice for a learning rate that is too high."""
+    """Advice for a learning rate that is too high: a third, or the usual one if that is lower."""
     rate, clipping = option(record, "learning_rate"), option(record, "grad_clip")
-    words = f"--learning-rate {rate / 3:.2g} (is {rate:.2g})" if rate else "a lower --learning-rate"
+    words = "a lower --learning-rate"
+    if rate:
+        lower = min(rate / 3, default_learning_rate(int(max(1, option(record, "n_embd") or 128))))
+        words = f"--learning-rate {lower:.2g} (is {rate:g})"
     if record.train.get("optimizer") == "muon":
         muon = option(record, "muon_learning_rate") or 0.02
-        words += f" and --muon-learning-rate {muon / 3:.2g} (is {muon:.2g})"
+        words += f" and --muon-learning-rate {min(muon / 3, 0.02):.2g} (is {muon:g})"
     warmup = option(record, "warmup_steps")
-    if warmup is not None:
-        words += f", or --warmup-steps {max(100, 2 * int(warmup))} (is {warmup:g})"
+    longer = min(max(100.0, 2 * (warmup or 0)), (option(record, "steps") or math.inf) // 4)
+    if warmup is not None and longer > warmup:
+        words += f", or --warmup-steps {longer:.0f} (is {warmup:g})"
     return words + (", and --grad-clip 1 (is off)" if clipping == 0 else "")
 
 
@@ -251,7 +257,7 @@ def _slope_between(
 
 def another_text(record: RunRecord) -> Finding | None:
     """Validation far above training before any of the text was seen twice."""
-    tokens = record.last("data").get("train_tokens")
+    tokens = facts_of(record).get("train_tokens")
     curve, early = curve_of(record), []
     for line in record.evaluations:
         seen = line.get("tokens")

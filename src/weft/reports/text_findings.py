@@ -17,7 +17,7 @@ from weft.checkpoint import RunFolder
 from weft.config import NGramConfig, model_from_dict
 from weft.data import TokenShard
 from weft.errors import WeftError
-from weft.reports.finding import Finding, figure, last_step, percent, vocabulary_of
+from weft.reports.finding import Finding, facts_of, figure, last_step, percent, vocabulary_of
 from weft.reports.record import RunRecord
 from weft.training.memory import count_parameters
 
@@ -35,7 +35,7 @@ PASSES = 8
 
 def overlap(record: RunRecord) -> Finding | None:
     """Much of the validation text is in the training text, so its loss says too little."""
-    share = record.last("data").get("overlap")
+    share = facts_of(record).get("overlap")
     if not isinstance(share, int | float) or share < OVERLAP:
         return None
     return Finding(
@@ -49,7 +49,7 @@ def overlap(record: RunRecord) -> Finding | None:
 
 def duplicates(record: RunRecord) -> Finding | None:
     """Many documents are there more than once."""
-    data = record.last("data")
+    data = facts_of(record)
     found, documents = data.get("duplicates"), data.get("documents")
     if not isinstance(found, dict) or not isinstance(documents, int) or documents < 10:
         return None
@@ -127,7 +127,7 @@ def no_better_than_frequencies(record: RunRecord) -> Finding | None:
 
 
 def _train_tokens(record: RunRecord) -> int:
-    tokens = record.last("data").get("train_tokens")
+    tokens = facts_of(record).get("train_tokens")
     if isinstance(tokens, int):
         return tokens
     counts = _shard_counts(record, "train")

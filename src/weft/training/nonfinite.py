@@ -106,17 +106,21 @@ class Forward:
 def _watched(model: Module) -> Iterator[list[str]]:
     """Inside, the names of modules whose output is not finite are appended to the list.
 
-    Inner modules end before those that they are in, so the first name is the most precise. What
-    comes to a module already spoilt, from between two modules, is named as what that one reads.
-    Each object's own `forward` is covered, and none of any other model on any other thread.
+    Inner modules end before those that they are in, so the first name is the most precise. What a
+    module is given already spoilt was made by the one inside which it is called. Each object's own
+    `forward` is covered, and none of any other model on any other thread.
     """
     found: list[str] = []
+    inside: list[str] = []  # the modules that are being called
 
     def watch(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not found and not _all_finite([*args, *kwargs.values()]):
-                found.append(f"what {name or 'the model'} reads")
+                maker = inside[-1] if inside else ""
+                found.append(maker or f"the model itself, before {name or 'the first module'}")
+            inside.append(name)
             result = forward(*args, **kwargs)
+            inside.pop()
             if not found and not _all_finite(result):
                 found.append(name or "the logits")
             return result

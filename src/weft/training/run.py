@@ -18,7 +18,7 @@ from weft.config import (
     from_dict,
     unknown_key_message,
 )
-from weft.errors import ConfigError, WeftError
+from weft.errors import ConfigError, NonFiniteError, WeftError
 from weft.kernels import active
 from weft.machine import machine
 from weft.random import default_generator
@@ -205,7 +205,9 @@ def _told(journal: Journal) -> Iterator[None]:
         raise
     except WeftError as error:
         known = {name: getattr(error, name, None) for name in ("where", "what")}
-        facts = {name: str(value) for name, value in known.items() if value is not None}
+        facts: dict[str, Any] = {n: str(value) for n, value in known.items() if value is not None}
+        if isinstance(error, NonFiniteError) and error.step is not None:
+            facts["at"] = error.step  # that one was not finished
         journal.event("failure", message=str(error), **facts)
         raise
 
