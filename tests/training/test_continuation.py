@@ -1,6 +1,8 @@
 """A run that goes on from another: its model and tokenizer, what is new, what is forgotten."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from weft.config import read_toml
 from weft.errors import CheckpointError, ConfigError, DataError, MalformedFileError
 from weft.runlog import read_events
 from weft.training import Progress
+from weft.training.session import Session
 
 # Options of a tiny run that one which goes on has from the other.
 RUN_ONLY = ("n_layer", "n_head", "n_embd", "block_size", "batch_size")
@@ -186,3 +189,20 @@ def test_the_weights_are_the_other_runs(quick, more, tmp_path):
     old = latest_checkpoint(RunFolder(tmp_path / "old")).model
     for name, array in latest_checkpoint(RunFolder(tmp_path / "new")).model.items():
         assert np.allclose(array, old[name], atol=1e-6)
+
+
+def test_a_signal_ends_the_measurement(quick, more, tmp_path, monkeypatch):
+    """It comes while the old text is read before the first step: there is nothing to save yet."""
+    quick("old", steps=5)
+    real = Session.evaluate
+
+    def interrupted(self, max_batches=None, check=None):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(self, max_batches, check)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "evaluate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            more()
+    assert not RunFolder(tmp_path / "new").checkpoints()
+    assert more("again").old_val_loss_before is not None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from weft.training.result import TrainResult
 if TYPE_CHECKING:
     from weft.training.session import Session
 
+Check = Callable[[], object]
 LOWER = 1 / 3  # of the other run's peak learning rates
 INHERITED = (
     "batch_size", "accumulate", "optimizer", "muon_momentum", "beta1", "beta2", "weight_decay",
@@ -160,13 +161,16 @@ def check_same_origin(session: Session, given: Origin | None) -> None:
         )
 
 
-def measure_old_loss(session: Session) -> None:
-    """Note the loss on the old validation text before the first step, once."""
+def measure_old_loss(session: Session, check: Check | None = None) -> None:
+    """Note the loss on the old validation text before the first step, once.
+
+    `check` is called before each batch and may raise to stop.
+    """
     origin = session.origin
     if origin is None or session.step or origin.val_loss is not None:
         return
     begin = time.monotonic()
-    loss = old_loss(session)
+    loss = old_loss(session, check)
     if loss is None or not math.isfinite(loss):
         session.progress.message(
             f"{origin.path} has no validation text here: what is forgotten is not measured"
@@ -176,7 +180,7 @@ def measure_old_loss(session: Session) -> None:
     session.progress.message(f"loss on {origin.path}'s validation text before: {loss:.4f}")
 
 
-def old_loss(session: Session) -> float | None:
+def old_loss(session: Session, check: Check | None = None) -> float | None:
     """The loss on the old validation text: all of it, or as much as evaluations on the way read.
 
     None where the text is not at hand any more.
@@ -190,15 +194,18 @@ def old_loss(session: Session) -> float | None:
     dataset = dataclasses.replace(session.dataset, val=shard)
     other = dataclasses.replace(session, dataset=dataset)
     by_the_clock = session.config.minutes is not None
-    return other.evaluate(session.config.eval_batches if by_the_clock else None).loss
+    return other.evaluate(session.config.eval_batches if by_the_clock else None, check).loss
 
 
-def with_old_losses(session: Session, result: TrainResult) -> TrainResult:
+def with_old_losses(
+    session: Session, result: TrainResult, check: Check | None = None
+) -> TrainResult:
     """The result with the loss on the old text before and after, which is also shown."""
     origin = session.origin
     if origin is None or origin.val_loss is None:
         return result
-    after = old_loss(session)
+    begin = time.monotonic()
+    after = old_loss(session, check)
     if after is None:
         return result
     verb = "forgotten" if after > origin.val_loss else "not forgotten"
@@ -206,5 +213,8 @@ def with_old_losses(session: Session, result: TrainResult) -> TrainResult:
         f"{verb}: {origin.val_loss:.4f} -> {after:.4f} on {origin.path}'s validation text"
     )
     return dataclasses.replace(
-        result, old_val_loss_before=origin.val_loss, old_val_loss_after=after
+        result,
+        seconds=result.seconds + time.monotonic() - begin,
+        old_val_loss_before=origin.val_loss,
+        old_val_loss_after=after,
     )

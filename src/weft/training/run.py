@@ -180,12 +180,14 @@ def _train(session: Session, journal: Journal, stop: StopRequest, minutes: bool)
         result = Counting(session, journal, stop).run()
     else:
         with journal.phase("evaluate"):
-            measure_old_loss(session)
+            measure_old_loss(session, stop.check)
         with journal.phase("measure"):
             clock = _clock(session, journal, minutes)
             peak = _peak(session, clock)
         session.write_config()
-        result = with_old_losses(session, Loop(session, journal, stop, clock).run())
+        result = Loop(session, journal, stop, clock).run()
+        with journal.phase("evaluate"):
+            result = with_old_losses(session, result, stop.check)
         session.write_config()  # the clock may have changed the number of steps
     flop = _flop(session, result)
     share = {"peak_fraction": flop / (1e9 * peak)} if peak and flop else {}
