@@ -46,13 +46,25 @@ def test_a_run_that_does_not_end_by_itself_has_a_report(
     weft, book, tmp_path, monkeypatch, error, code
 ):
     def interrupted(*arguments, **options):
-        options.pop("begun")
-        train(*arguments, **options, progress=Progress())
+        train(*arguments, **{**options, "progress": Progress()})
         raise error
 
     monkeypatch.setattr(training, "train", interrupted)
     assert weft("train", book, "--out", tmp_path / "run", *SMALL).code == code
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_who_stops_a_run_with_a_long_log_does_not_wait(weft, book, tmp_path, monkeypatch):
+    def interrupted(*arguments, out, **options):
+        train(*arguments, out=out, steps=1, n_layer=1, n_head=1, n_embd=8, progress=Progress())
+        with (tmp_path / "run" / "metrics.jsonl").open("r+b") as file:
+            file.truncate(17 << 20)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", interrupted)
+    ran = weft("train", book, "--out", tmp_path / "run")
+    assert ran.code == 130 and "no report" not in ran.err
+    assert not (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_run_that_never_began_has_none(weft, book, tmp_path):

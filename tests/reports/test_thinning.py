@@ -1,5 +1,6 @@
 """Thinning keeps what a curve must show, in bounded memory, whatever the log."""
 
+import itertools
 import math
 
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def test_a_short_log_is_kept_whole(log):
 def test_a_long_one_keeps_its_extremes_its_ends_and_its_best(log, kept, evaluations):
     numbered, thinning = thinned(log, kept=kept, evaluations=evaluations)
     lines = thinning.lines()
-    assert len(lines) <= kept + evaluations + 2
+    assert len(lines) <= kept + evaluations + 2 + 4  # the ends, and the bucket that fills
     steps = [line["step"] for line in lines]
     assert steps == sorted(set(steps)) and {1, len(log)} <= set(steps)
     assert all(line in numbered for line in lines)
@@ -66,3 +67,12 @@ def test_means_are_exact_and_few(log, buckets):
             assert mean["train_loss"] == sum(values) / len(values)
         else:
             assert "train_loss" not in mean
+
+
+def test_what_is_kept_is_spread_over_the_log():
+    log = [(n * 7919 % 1009, n * 104729 % 1009, None) for n in range(5_000)]
+    _, thinning = thinned(log, kept=100)
+    steps = [line["step"] for line in thinning.lines()]
+    # A bucket keeps one to four lines, and buckets double until 100 are enough: they have at most
+    # 2 * 4 * 5,000 / 100 lines, and neighbours come from neighbouring buckets.
+    assert max(b - a for a, b in itertools.pairwise(steps)) < 2 * 400

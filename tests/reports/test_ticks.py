@@ -83,10 +83,11 @@ def test_logarithmic_ticks_lie_inside(low, ratio):
 def test_labels_have_one_form():
     assert tick_labels([0, 0.5, 1]) == ["0.0", "0.5", "1.0"]
     assert tick_labels([0, 50_000, 100_000]) == ["0", "50k", "100k"]
-    assert tick_labels([0, 2_500_000, 5_000_000]) == ["0.0", "2.5M", "5.0M"]
+    assert tick_labels([0, 2_500_000, 5_000_000]) == ["0", "2.5M", "5M"]
     assert tick_labels([0, 1e-3, 3e-3]) == ["0", "1e-3", "3e-3"]
     assert tick_labels([0, 500, 1000]) == ["0", "500", "1,000"]
     assert tick_labels([-2, 0, 2]) == ["-2", "0", "2"]
+    assert tick_labels([0, 500_000, 1e6]) == ["0", "500k", "1M"]
     assert tick_labels([]) == []
 
 

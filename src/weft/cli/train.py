@@ -18,6 +18,8 @@ from weft.errors import ConfigError, RunLockedError
 if TYPE_CHECKING:
     from weft.training import Progress
 
+QUICKLY_READ = 16 << 20  # bytes of a log: a second of reading
+
 
 @dataclass(frozen=True)
 class _Train:
@@ -199,7 +201,8 @@ def _hint_at_resuming(out: str) -> Iterator[None]:
 def _reporting(out: str) -> Iterator[None]:
     """Write report.html after the block, also where the run was stopped or went wrong.
 
-    What happens to the report is no matter of the run's: a warning at most.
+    What happens to the report is no matter of the run's: a warning at most. Whoever has stopped a
+    run with a long log does not have to wait for it.
     """
     from weft.checkpoint import RunFolder
 
@@ -208,10 +211,15 @@ def _reporting(out: str) -> Iterator[None]:
     except (ConfigError, RunLockedError):
         raise  # it never began: the folder is somebody else's
     except BaseException:
-        if RunFolder(out).config_path.exists():
+        run = RunFolder(out)
+        if run.config_path.exists() and _size(run.metrics_path) <= QUICKLY_READ:
             _write_report(out)
         raise
     _write_report(out)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _write_report(out: str) -> None:

@@ -17,6 +17,7 @@ from weft.reports.ticks import clock, log_ticks, round_ticks, short, tick_labels
 
 UNITS = 10_000
 COLOURS = 8  # of the style sheet
+MOST_DOTS = 60  # of a dotted curve; more would hide it
 LOG_FROM = 20.0  # ratio of the ends from which an axis may become logarithmic
 
 Kind = Literal["number", "time"]
@@ -30,7 +31,7 @@ class Curve:
     points: Sequence[Point]
     colour: int = 0
     look: Literal["line", "faint", "dotted"] = "line"
-    """`faint` is for what lies behind, `dotted` marks each point."""
+    """`faint` is for what lies behind, `dotted` marks each point, if they are few."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def picture(title: str, curves: Sequence[Curve], across: Scale, up: Scale) -> st
         joined = " ".join(f"{a},{b}" for a, b in places)
         if len(places) > 1:
             lines.append(f'<polyline class="{kind}" points="{joined}"{name}/>')
-        if len(places) == 1 or curve.look == "dotted":
+        if len(places) == 1 or (curve.look == "dotted" and len(places) <= MOST_DOTS):
             dots = "".join(f"M{a} {b}h.01" for a, b in places)
             lone = name if len(places) == 1 else ""
             lines.append(f'<path class="{kind} dots" d="{dots}" data-points="{joined}"{lone}/>')

@@ -55,7 +55,7 @@ def json_object(path: Path) -> dict[str, Any] | None:
 def parsed(data: bytes, path: Path, what: str) -> dict[str, Any]:
     """A JSON object. Raises `MalformedFileError` that names `what` of the file is none."""
     try:
-        value = json.loads(data)
+        value = json.loads(data.decode())  # str: else it would look for other encodings
     except (ValueError, RecursionError):
         raise damaged(f"{what} is not valid JSON", path) from None
     if not isinstance(value, dict):

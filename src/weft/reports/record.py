@@ -15,7 +15,7 @@ from weft.checkpoint import RunFolder
 from weft.config import read_toml
 from weft.data.documents import printable
 from weft.errors import ConfigError
-from weft.reports.reading import damaged, json_lines, json_object, number
+from weft.reports.reading import LARGEST_NUMBER, damaged, json_lines, json_object, number
 from weft.reports.thinning import Thinning
 
 LARGEST_EVENTS = 64 << 20  # bytes; they are kept in memory
@@ -120,14 +120,22 @@ def _metrics(path: Path) -> Iterator[dict[str, Any]]:
         step = number(line.get("step"))
         if not isinstance(step, int) or step < 0:
             raise damaged(f"line {n} has no step", path)
-        evaluated = number(line.get("val_loss")) is not None
-        yield {
-            name: value if isinstance(value, list) else number(value)
-            for name, value in line.items()
-            if value is None
-            or isinstance(value, int | float)
-            or (evaluated and isinstance(value, list))
-        }
+        if not _is_plain(line):
+            lists = number(line.get("val_loss")) is not None
+            line = {
+                name: value if isinstance(value, list) else number(value)
+                for name, value in line.items()
+                if value is None or isinstance(value, (int, float, list) if lists else (int, float))
+            }
+        yield line
+
+
+def _is_plain(line: dict[str, Any]) -> bool:
+    """Whether all values are finite numbers: nearly all lines are so, and are kept as they are."""
+    values = line.values()
+    if not {type(value) for value in values} <= {int, float}:
+        return False
+    return all(-LARGEST_NUMBER < value < LARGEST_NUMBER for value in values)  # of NaN none is true
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

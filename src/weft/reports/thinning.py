@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Line = dict[str, Any]
+Sums = dict[str, tuple[float, int]]  # of a field its sum, and of how many lines
 
 KEPT = 10_000  # lines of the log: a shorter one is kept whole
 EVALUATIONS = 2_000  # lines with a validation loss
@@ -27,42 +28,63 @@ class Thinning:
     evaluations: int = EVALUATIONS
     buckets: int = MEANS
     count: int = 0
-    _picked: list[tuple[int, Line]] = field(default_factory=list)
-    _evaluated: list[tuple[int, Line]] = field(default_factory=list)
-    _sums: list[dict[str, tuple[float, int]]] = field(default_factory=list)
     _ends: list[tuple[int, Line]] = field(default_factory=list)  # the first and the last line
+    _evaluated: list[tuple[int, Line]] = field(default_factory=list)
+    _picked: list[tuple[int, Line]] = field(default_factory=list)
+    _group: list[tuple[int, Line]] = field(default_factory=list)  # of the bucket that fills now
     _width: int = 1  # lines of a bucket of `_picked`
+    _sums: list[Sums] = field(default_factory=list)
+    _summed: list[Line] = field(default_factory=list)  # of the bucket that fills now
+    _before: Sums = field(default_factory=dict)  # of its lines before these
     _mean_width: int = 1
 
     def add(self, line: Line) -> None:
         """Take the next line: finite numbers or None."""
+        pair = (self.count, line)
+        self._ends[self.count > 0 :] = [pair]
         if line.get("val_loss") is not None:
-            self._evaluated.append((self.count, line))
-        self._picked.append((self.count, line))
-        self._ends[1:] = [(self.count, line)] if self._ends else []
-        self._ends = self._ends or [(self.count, line)]
-        if self.count % self._mean_width == 0:
-            self._sums.append({})
-        _accumulate(self._sums[-1], line)
+            self._evaluated.append(pair)
+            if len(self._evaluated) > self.evaluations:
+                self._evaluated = better_of_pairs(self._evaluated)
+        if self.count % self._mean_width == 0 and len(self._sums) >= self.buckets:
+            self._widen_means()
+        self._group.append(pair)
+        self._summed.append(line)
         self.count += 1
-        while len(self._picked) > self.kept:
-            self._width *= 2
-            self._picked = [pair for group in self._grouped() for pair in extremes(group)]
-        if len(self._evaluated) > self.evaluations:
-            self._evaluated = better_of_pairs(self._evaluated)
-        if len(self._sums) > self.buckets:
-            self._mean_width *= 2
-            self._sums = [_joined(self._sums[i : i + 2]) for i in range(0, len(self._sums), 2)]
+        if self.count % self._width == 0:
+            self._pick()
+        if self.count % self._mean_width == 0:
+            self._sums.append(joined(self._before, sums_of(self._summed)))
+            self._before, self._summed = {}, []
 
     def lines(self) -> list[Line]:
         """Lines of the log in their order; the first, the last and the evaluations among them."""
-        chosen = dict(self._picked)
-        chosen.update([*self._evaluated, *self._ends])
+        chosen = dict([*self._picked, *extremes(self._group), *self._evaluated, *self._ends])
         return [chosen[index] for index in sorted(chosen)]
 
     def means(self) -> list[Line]:
-        """At most `buckets` lines, each the mean of as many neighbours; None where none was."""
-        return [{name: total / n for name, (total, n) in sums.items() if n} for sums in self._sums]
+        """At most `buckets` lines, each the mean of as many neighbours; no name without a value."""
+        last = joined(self._before, sums_of(self._summed))
+        return [
+            {name: total / n for name, (total, n) in sums.items()}
+            for sums in [*self._sums, last]
+            if sums
+        ]
+
+    def _pick(self) -> None:
+        """A bucket is full: keep what a curve of it must show."""
+        self._picked += extremes(self._group) if self._width > 1 else self._group
+        self._group = []
+        while len(self._picked) > self.kept:
+            self._width *= 2
+            self._picked = [pair for group in self._grouped() for pair in extremes(group)]
+
+    def _widen_means(self) -> None:
+        """Join each two buckets; one that is left over is the begin of the next."""
+        self._mean_width *= 2
+        pairs = zip(self._sums[::2], self._sums[1::2], strict=False)
+        self._before = self._sums[-1] if len(self._sums) % 2 else {}
+        self._sums = [joined(a, b) for a, b in pairs]
 
     def _grouped(self) -> Iterable[list[tuple[int, Line]]]:
         """What is picked, in buckets of the present width."""
@@ -94,17 +116,18 @@ def better_of_pairs(evaluated: list[tuple[int, Line]]) -> list[tuple[int, Line]]
     return [min(pair, key=lambda each: float(each[1]["val_loss"])) for pair in pairs]
 
 
-def _accumulate(sums: dict[str, tuple[float, int]], line: Line) -> None:
+def sums_of(lines: list[Line]) -> Sums:
+    """The sum of each averaged field, and of how many lines it is."""
+    sums = {}
     for name in AVERAGED:
-        value = line.get(name)
-        if value is not None:
-            total, n = sums.get(name, (0.0, 0))
-            sums[name] = total + value, n + 1
+        values = [line[name] for line in lines if line.get(name) is not None]
+        if values:
+            sums[name] = float(sum(values)), len(values)
+    return sums
 
 
-def _joined(parts: list[dict[str, tuple[float, int]]]) -> dict[str, tuple[float, int]]:
-    result = dict(parts[0])
-    for name, (total, n) in (parts[1] if len(parts) > 1 else {}).items():
-        before, count = result.get(name, (0.0, 0))
-        result[name] = before + total, count + n
-    return result
+def joined(a: Sums, b: Sums) -> Sums:
+    """The sums of two buckets together."""
+    empty = (0.0, 0)
+    pairs = {name: (a.get(name, empty), b.get(name, empty)) for name in {**a, **b}}
+    return {name: (x + y, n + m) for name, ((x, n), (y, m)) in pairs.items()}

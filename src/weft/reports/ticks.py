@@ -56,16 +56,20 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def tick_labels(ticks: Sequence[float]) -> list[str]:
-    """One form for all: the same unit and the same number of digits after the point."""
+    """One form for all: the same number of digits, from 10,000 on units, below 0.01 powers."""
     largest = max((abs(tick) for tick in ticks), default=0.0)
     if 0 < largest < 1e-2:
         return [_power(tick) for tick in ticks]
-    unit, sign = next(
-        ((u, s) for u, s in UNITS if largest >= 10 * u or u > 1000 <= u <= largest), (1, "")
-    )
-    scaled = [tick / unit for tick in ticks]
-    digits = next((d for d in range(7) if all(_round_at(value, d) for value in scaled)), 6)
-    return [f"{value:,.{digits}f}{sign if value else ''}" for value in scaled]
+    if largest >= 10_000:
+        return [_with_unit(tick) for tick in ticks]
+    digits = next((d for d in range(7) if all(_round_at(value, d) for value in ticks)), 6)
+    return [f"{value:,.{digits}f}" for value in ticks]
+
+
+def _with_unit(value: float) -> str:
+    """950k, 1.5M, 0."""
+    unit, sign = next(((u, s) for u, s in UNITS if abs(value) >= u), (1, ""))
+    return f"{value / unit:.6g}{sign}"
 
 
 def _round_at(value: float, digits: int) -> bool:
