@@ -66,9 +66,12 @@ def test_commands_run(document, tmp_path):
         elif "shakespeare" in command and not Path(environment["WEFT_DATA"]).is_dir():
             pytest.skip("tiny Shakespeare is not at hand; set WEFT_DATA to its folder")
         else:
+            feed, _, command = command.rpartition(" | ")
+            said = subprocess.run(shlex.split(feed), capture_output=True).stdout if feed else b""
             done = subprocess.run(
-                shortened(command), cwd=tmp_path, env=environment, capture_output=True, text=True
-            )
+                shortened(command), cwd=tmp_path, env=environment, capture_output=True,
+                text=True, input=said.decode(),
+            )  # fmt: skip
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 

@@ -236,3 +236,57 @@ def test_control_sequences_of_a_model_do_not_reach_the_terminal(terminal, tmp_pa
     assert "\\x1b" in shown and "\x1b[" not in shown.split("\x1b[?2004h")[0].strip()
     screen.type("\x04")
     assert screen.process.wait(30) == 0  # the end of the input is how one leaves
+
+
+def test_a_tuned_model_answers_in_its_template(said, tmp_path):
+    from weft.tokenizers import BPETokenizer
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    loaded = tiny(vocab_size=262, block_size=64)
+    loaded.tokenizer = BPETokenizer.train(["hello"], 262, special)
+    model = save_run(tmp_path / "tuned", loaded).path
+    one, two = turns(said("hello\n\nyou\n", "--system=be", "--json", model=model))
+    whole = "<|im_start|>system\nbe<|im_end|>\n<|im_start|>user\nhello<|im_end|>\n"
+    whole = [*loaded.tokenizer.encode(f"{whole}<|im_start|>assistant\n", allowed_special="all")]
+    assert one["prompt_tokens"] == len(whole) and one["turn"] == 1 and two["turn"] == 2
+    assert two["dropped_turns"] == 1  # half of 64 tokens less 9 are for an answer
+    plain = turns(said("hello\n", "--template=none", "--json", model=model))[0]
+    assert plain["prompt_tokens"] == len(loaded.tokenizer.encode("hello"))
+    screen = said("hello\n" + "x" * 99 + "\n", model=model)
+    assert screen.code == 2 and "there is room for" in screen.err
+
+
+@pytest.mark.parametrize("model", ["ngram", "lstm", "mlp"])
+def test_other_families_continue_text_too(said, tmp_path, model):
+    text = tmp_path / "text.txt"
+    text.write_text("once upon a time there was a cat\n" * 40)
+    options = {} if model == "ngram" else {"steps": 2, "n_embd": 8, "block_size": 8}
+    options |= {"context_size": 3, "intermediate_size": 8} if model == "mlp" else {}
+    options |= {"order": 3} if model == "ngram" else {"sample_tokens": 0}
+    run = tmp_path / model
+    package.train(text, out=str(run), model=model, progress=package.training.Progress(), **options)
+    one, two, again = turns(said("once\nupon\n/retry\n", "--json", model=run))
+    loaded = package.load(run)
+    assert one["answer"] == loaded.generate("once", seed=0, max_tokens=9)
+    text = f"once{one['answer']}"
+    text += "upon" if text.endswith("\n") else "\nupon"
+    assert two["answer"] == loaded.generate(text, seed=1, max_tokens=9)
+    assert again["answer"] == loaded.generate(text, seed=2, max_tokens=9)
+    assert two["reused_tokens"] >= 4 and again["reused_tokens"] == two["prompt_tokens"] - 1
+
+
+def test_an_encoder_decoder_answers_each_line_by_itself(said, tmp_path):
+    text = tmp_path / "pairs.txt"
+    text.write_text("".join(f"{a}{b}\t{b}{a}\n" for a in "abcdef" for b in "abcdef"))
+    run = tmp_path / "pairs"
+    package.train(
+        text, out=str(run), model="encoder-decoder", steps=2, n_embd=8, n_head=2, n_layer=1,
+        block_size=8, sample_tokens=0, progress=package.training.Progress(),
+    )  # fmt: skip
+    one, two = turns(said("ab\n\ncd\n/tokens\n", "--json", "--temperature=0", model=run))
+    loaded = package.load(run)
+    assert [one["answer"], two["answer"]] == [
+        loaded.generate(source, temperature=0, max_tokens=9) for source in ("ab", "cd")
+    ]
+    ran = said("ab\n", "--system=x", model=run)
+    assert ran.code == 2 and "answers each line by itself" in ran.error

@@ -3,8 +3,8 @@
 Jamieson & Talwalkar 2016 (arXiv:1502.07943); the inner loop of Hyperband (arXiv:1603.06560). Each
 rung trains anew, with a whole schedule of its own length, instead of going on with the runs of the
 one before: a learning rate is judged by where its schedule ends, and half a schedule, or one that
-jumps back up to go on, favours small rates. That costs 1 + 1/eta + 1/eta^2 + ... of the last run,
-1.5 times for eta = 3, and the last rung's runs are finished models.
+jumps back up to go on, favours small rates. A rung costs as much as the one before; going on would
+save a part 1/eta of all but the first. The last rung's runs are finished models.
 """
 
 from __future__ import annotations
