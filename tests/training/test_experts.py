@@ -1,12 +1,13 @@
 """A mixture of experts in training: what the log says of it, and the switches of a run together."""
 
+import io
 import math
 
 import pytest
 
 from weft.runlog import read_metrics
 from weft.training.experts import expert_figures
-from weft.training.progress.plain import Smooth
+from weft.training.progress import PlainProgress
 
 EXPERTS = {"n_expert": 4, "n_expert_used": 2}
 SWITCHES = {
@@ -59,11 +60,17 @@ def test_a_dense_model_has_no_figures(quick, tmp_path):
 
 
 def test_the_line_shows_the_busiest_expert():
-    smooth = Smooth()
-    record = {"step": 1, "train_loss": 2.0, "expert_share": [[0.25, 0.75], [0.5, 0.5]]}
-    smooth.add(record)
-    assert "busiest expert 75%" in smooth.text(record, 2)
-    assert "expert" not in smooth.text({"step": 1}, 2)
+    shown = io.StringIO()
+    progress = PlainProgress(shown)
+    progress.start(0, 2)
+    record = {"step": 1, "train_loss": 2.0, "val_loss": 2.5, "step_seconds": 0.1}
+    share = {"expert_share": [[0.25, 0.75], [0.5, 0.5]]}
+    progress.step({**record, **share})
+    progress.evaluated({**record, **share}, "")
+    assert "busiest expert 75%" in shown.getvalue()
+    progress.step({**record, "step": 2})
+    progress.evaluated({**record, "step": 2}, "")
+    assert "expert" not in shown.getvalue().splitlines()[-1]
 
 
 def test_the_losses_spread_the_tokens(quick, tmp_path):
