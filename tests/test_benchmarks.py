@@ -372,6 +372,21 @@ def test_n_grams_of_a_large_text(load):
     assert f"{values['file_bytes']:,} bytes" in shown and "MB" in shown
 
 
+def test_stories_are_judged(load):
+    from weft.data.stories.checker.page import read_page
+    from weft.data.stories.corpus import story
+
+    benchmark = load("stories")
+    told = [story(seed).body for seed in range(3)]
+    told.append(f"{told[0]}\n{told[1]}")  # one that goes on after its end
+    values = benchmark.judge(told)
+    assert (values["stories"], values["obey"], values["share"]) == (4, 3, 0.75)
+    assert values["different"] == 4 and len(values["wrong"]) == 1 <= values["plots"]
+    assert values["right_sentences"] == len(read_page(told[0]).sentences())
+    shown = benchmark.table(values, show=1)
+    assert shown.startswith("3 of 4 stories obey") and told[1] in shown
+
+
 def test_a_peer_that_is_missing_is_named(load):
     inference = load("inference")
     assert inference.find_peers(["transformers"], None)[1] in ([], ["transformers"])

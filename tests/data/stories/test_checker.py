@@ -24,7 +24,7 @@ from weft.data.stories.teller import Draw
 from weft.data.stories.world import Thing
 
 COUNT = 60
-NAMES = {p.name: p.gender for p in (*vocabulary.children(), *vocabulary.animals())}
+NAMES = {p.name: p.gender for p in vocabulary.cast()}
 # Sentences without which a story is one as well: `maybe` tells them, or a chance does.
 OPTIONAL = re.compile(
     r"sight|comfort|joy|sad|end\.|lesson\.|kind\.(smile|return)|rain\.|bread\.|say|thank\.|friend|"
@@ -86,19 +86,16 @@ def exchanged_names(one: Story, rng: random.Random) -> str | None:
 
 
 def other_thing(one: Story, rng: random.Random) -> str | None:
-    """A thing changes its colour between two mentions."""
+    """A thing becomes another between two mentions."""
     things = [v for e in one.events for v in e.roles.values() if isinstance(v, Thing)]
     things = [t for t in things if again(one.text, t.forms["bare"])]
     if not things:
         return None
-    thing = rng.choice(things)
-    rows = [row for kind in ("thing", "treasure", "food", "tool")
-            for row in vocabulary.thing_rows(kind) if row[0] == thing.noun]  # fmt: skip
-    colours = sorted({a for row in rows for a in row[1]} - {thing.adjective})
-    bare = thing.forms["bare"]
-    if not colours:
-        return None
-    return put(one.text, again(one.text, bare)[0], bare, f"{rng.choice(colours)} {thing.noun}")
+    bare = rng.choice(things).forms["bare"]
+    rows = [row for kind in ("thing", "treasure") for row in vocabulary.thing_rows(kind)]
+    others = [f"{row[1][0]} {row[0]}" for row in rows]
+    new = rng.choice([other for other in others if other not in one.text])
+    return put(one.text, again(one.text, bare)[0], bare, new)
 
 
 def wrong_pronoun(one: Story, rng: random.Random) -> str | None:
@@ -192,7 +189,7 @@ def test_reasons() -> None:
     assert wrong("") == ["end"]
     assert wrong("Once upon a time there was a merry zeppelin named Mia.")[0] == "word"
     assert "word" in wrong(STONE.replace(" the ", " teh ", 1))
-    assert wrong(STONE + " It had been a good day.")[-1] in ("end", "order")
+    assert wrong(f"{STONE} Everybody in Willow Town knew Mia.")[-1] in ("end", "sentence")
     assert wrong(STONE.replace(STONE.split("\n")[0], "Stone Soup")) == ["title"]
     shown = str(Violation(3, "who", '"Tom" where the story has "Mia"'))
     assert shown == 'sentence 3: who: "Tom" where the story has "Mia"'

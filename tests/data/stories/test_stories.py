@@ -79,7 +79,7 @@ def people(one: Story) -> set[Person]:
 
 
 def test_nobody_appears_who_is_not_in_the_story(sample: list[Story]) -> None:
-    cast = {p.name for p in (*vocabulary.children(), *vocabulary.animals())}
+    cast = {p.name for p in vocabulary.cast()}
     for one in sample:
         allowed = {p.name for p in people(one)}
         for name in cast - allowed:
@@ -119,7 +119,7 @@ def test_a_helped_animal_comes_back_and_a_packed_tool_is_used(sample: list[Story
 
 def test_the_habit_of_the_beginning_closes_the_story(sample: list[Story]) -> None:
     with_habit = [one for one in sample if "echo" in one.events[-1].roles]
-    assert len(with_habit) > COUNT / 4
+    assert len(with_habit) > COUNT / 5
     for one in with_habit:
         assert one.events[-1].key == "say" and one.text.endswith(one.events[-1].sentence)
 
@@ -156,7 +156,7 @@ def test_the_built_in_corpus(tmp_path: Path, monkeypatch) -> None:
     assert len(text) >= 5_000_000 and text.isascii()
     told = text.removesuffix("\n\n").split("\n\n")
     assert len(set(told)) == len(told) > 4000  # no story twice
-    assert all(3 <= one.count("\n") <= 9 for one in told)
+    assert all(2 <= one.count("\n") <= 8 for one in told)  # paragraphs without a title
     assert len(set(text)) < 70  # a small vocabulary of characters
-    assert text.startswith(next(stories()).text)
+    assert text.startswith(next(stories()).body)
     assert [p.suffix for p in (tmp_path / "corpora").iterdir()] == [".txt"]

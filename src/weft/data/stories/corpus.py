@@ -1,7 +1,8 @@
 """The `stories` corpus: story after story, none of them twice, from one seed.
 
-A story is its title, a newline, and its paragraphs, one per line; an empty line ends it. So two
-newlines are the sign that a new story begins, and the text has no other empty lines.
+A story is its paragraphs, one per line; an empty line ends it. So two newlines are the sign that a
+new story begins, and the text has no other empty lines. Titles are left out: "Once upon a time" is
+then how a story begins, for a model as for a reader.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def corpus(seed: int = SEED, size: int = SIZE) -> Iterator[str]:
     """The text of stories, each ended by an empty line, until at least `size` characters."""
     told = 0
     for one in stories(seed):
-        text = f"{one.text}\n\n"
+        text = f"{one.body}\n\n"
         yield text
         told += len(text)
         if told >= size:

@@ -6,9 +6,10 @@ friend, g both, c a grown-up, d a small animal, m Mother, x the thing, y a tool,
 # ruff: noqa: E501 (a frame is one line, however long)
 
 FRAMES = """
+@intro.once
+Once upon a time there was {atrait} {a.kind} named {a!}.
 @intro.plain
 There was once {atrait} {a.kind} named {a!}.
-Once upon a time there was {atrait} {a.kind} named {a!}.
 {a!} was {atrait} {a.kind} who lived {home}.
 In {town} lived {atrait} {a.kind} named {a!}.
 Have you heard of {a!}, the {trait} {a.kind}? This is {a.his} story.
@@ -153,7 +154,7 @@ And when the first star came out, {g} said good night.
 They stayed until the evening bell rang, and then they walked home together.
 @end.day
 It had been a good day.
-{a} thought that it had been the best day of the whole {season}.
+{a} thought that it had been the best day of the whole year.
 And that was that.
 From then on, {g} were even better friends than before.
 "Tomorrow again?" asked {b!}. "Tomorrow again," said {a!}.

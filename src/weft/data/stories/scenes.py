@@ -12,7 +12,7 @@ from weft.data.stories.world import Person, Place, Thing
 MOTHER = Person("Mother", "she", "mother")
 HOME = Place("home", "at", forms={})
 HOME.forms.update(at="at home", to="home", the="home")
-TOWNS = {"village": ("Willow Town", "Brookside"), "forest": ("Fern Forest", "the Green Wood")}
+TOWNS = {"village": "Willow Town", "forest": "Fern Forest"}
 HOUSES = {
     "village": ("in a yellow house by the river", "in a small house on a hill",
                 "at the end of a long lane", "next to the old mill"),
@@ -34,12 +34,10 @@ def begin(s: Teller) -> None:
     """Choose the world, the two main people and the day. Nothing is told yet."""
     draw = s.draw
     world = draw.way(("village", "village", "forest"))
-    cast = vocabulary.children() if world == "village" else vocabulary.animals()
-    a = draw.pick(cast)
-    b = draw.pick([p for p in cast if p is not a and (world == "village" or p.kind != a.kind)])
+    a, b = draw.pick(vocabulary.children() if world == "village" else vocabulary.animals())
     s.roles.update(world=world, a=a, b=b, m=MOTHER)
     s.roles["g"] = s.pair()
-    s.roles.update(town=draw.pick(TOWNS[world]), home=draw.pick(HOUSES[world]))
+    s.roles.update(town=TOWNS[world], home=draw.pick(HOUSES[world]))
     for person in (a, b, MOTHER):
         s.world.where[person] = HOME
 
@@ -65,11 +63,11 @@ def introduce(s: Teller, *traits: str, friend: bool = True, habit: bool = True) 
     words = "|".join(vocabulary.TRAITS[trait] for trait in traits or ("any",)).split("|")
     s.roles["trait"] = draw.pick(words)
     s.roles["atrait"] = ("an " if s.roles["trait"][0] in "aeiou" else "a ") + s.roles["trait"]
-    style = draw.way(("plain", "plain", "plain", "day", "day", "call"))
+    style = draw.way(("once", "once", "once", "plain", "day", "call"))
     s.tell(f"intro.{s.roles['part'] if style == 'day' else style}")
     if style == "day":
         s.roles["when"] = f"That {s.roles['part']}"
-    if habit and draw.chance(0.4):
+    if habit and draw.chance(0.25):
         line, s.roles["echo"] = draw.pick(vocabulary.quirks())
         s.say(line)
     if friend:
@@ -86,8 +84,8 @@ def set_out(s: Teller, place: Place, interlude: bool = True) -> None:
     """Hero and friend go to `place` and look around; perhaps something small happens there."""
     settle(s, place)
     s.tell("go.out", a=s.roles["g"])
-    s.maybe(0.5, "sight")
-    if interlude and not {"d", "y"} & s.roles.keys() and s.draw.chance(0.3):
+    s.maybe(0.3, "sight")
+    if interlude and not {"d", "y"} & s.roles.keys() and s.draw.chance(0.2):
         s.draw.way((drizzle, hunger, small_kindness))(s)
         s.paragraph()
 
@@ -112,7 +110,7 @@ def small_kindness(s: Teller) -> None:
 
 def prepare_help(s: Teller, need: str) -> None:
     """Perhaps plant what will help later: a kindness to a small animal, or a tool in the bag."""
-    help_ = s.draw.way(("animal",) * 3 + ("tool",) * 3 + ("none",) * 4)
+    help_ = s.draw.way(("animal", "tool", "none", "none"))
     if help_ == "animal" and has_creature(s, need):
         s.roles["d"] = s.creature(need)
         s.paragraph()

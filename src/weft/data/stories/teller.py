@@ -54,6 +54,11 @@ class Story:
     events: list[Event]
     plot: str
 
+    @property
+    def body(self) -> str:
+        """The paragraphs without the title."""
+        return self.text.partition("\n")[2]
+
 
 @dataclass
 class Teller:
@@ -174,9 +179,10 @@ class Teller:
 
     # -- choosing from the world
 
-    def thing(self, kind: str, *flags: str) -> Thing:
-        """A new thing of a kind that has all of `flags`."""
-        rows = [row for row in vocabulary.thing_rows(kind) if all(f in row[2] for f in flags)]
+    def thing(self, kind: str, *flags: str, but: str = "") -> Thing:
+        """A new thing of a kind that has all of `flags` and is no `but`."""
+        known = [row for row in vocabulary.thing_rows(kind) if row[0] != but]
+        rows = [row for row in known if all(f in row[2] for f in flags)]
         row = self.draw.pick(rows)
         return vocabulary.make_thing(row, self.draw.pick(row[1]))
 

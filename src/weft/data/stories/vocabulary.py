@@ -10,17 +10,22 @@ from functools import cache
 
 from weft.data.stories.world import Person, Place, Thing
 
+# Two friends in a line, the hero first: who knows one knows the other
 CHILDREN = """
-Tom he|Ben he|Sam he|Max he|Leo he|Finn he|Jack he|Hugo he|Omar he|Ravi he|Theo he|Felix he
-Mia she|Lily she|Anna she|Zoe she|Ella she|Nora she|Ruby she|Ivy she|Maya she|Rosa she|Lucy she
-Amina she
+Mia she|Tom he
+Ben he|Lily she
+Anna she|Ruby she
+Leo he|Max he
+Ivy she|Hugo he
+Omar he|Zoe she
 """
 
 ANIMALS = """
-Fenn he fox|Rusty she fox|Clover she rabbit|Thistle he rabbit|Pip he mouse|Nibs she mouse
-Bristle he hedgehog|Posy she hedgehog|Sorrel she squirrel|Acorn he squirrel|Bruno he bear
-Maple she bear|Olly he otter|Marnie she otter|Digby he mole|Velvet she mole|Birch he beaver
-Willa she beaver|Tansy she badger|Burr he badger
+Fenn he fox|Clover she rabbit
+Pip he mouse|Bruno he bear
+Marnie she otter|Digby he mole
+Posy she hedgehog|Sorrel she squirrel
+Willa she beaver|Burr he badger
 """
 
 # name | pronoun | kind | skills (what they mend, or what they can do) | where to be found
@@ -62,53 +67,53 @@ duckling|water|swam|was stuck in the thick reeds|pushed the reeds apart|peeped
 
 # noun | adjectives | flags | how it breaks | how it is mended
 THINGS = """
-kite|red blue yellow striped|fly toy|tore from end to end|sew
-ball|red green blue striped|roll toy float||
-boat|little white wooden|float toy|lost its mast|carve
-drum|red little tin|toy roll|got a hole in its skin|sew
-wagon|red little wooden|toy roll|lost a wheel|carve
-puppet|wooden painted funny|toy small|lost an arm|glue
-top|painted red wooden|toy small roll|cracked down the middle|glue
-flute|wooden silver little|small toy|broke in two|glue
-scarf|red green warm striped|fly wear|ripped on a nail|sew
-hat|green yellow straw blue|fly wear float|got a big hole|sew
-lantern|paper brass little|light|cracked|glue
-cup|blue painted china|small|fell into three pieces|glue
-umbrella|red yellow spotted|fly|tore along one side|sew
-sled|red wooden fast|roll|lost a runner|carve
-basket|round brown little|carry float|lost its handle|carve
-music box|silver painted old|small|stopped playing|glue
-picture book|thick blue old|small|lost three pages|glue
+kite|red|fly toy|tore from end to end|sew
+ball|blue|roll toy float||
+boat|little|float toy|lost its mast|carve
+drum|little|toy roll|got a hole in its skin|sew
+wagon|red|toy roll|lost a wheel|carve
+puppet|funny|toy small|lost an arm|glue
+top|painted|toy small roll|cracked down the middle|glue
+flute|wooden|small toy|broke in two|glue
+scarf|green|fly wear|ripped on a nail|sew
+hat|yellow|fly wear float|got a big hole|sew
+lantern|paper|light|cracked|glue
+cup|blue|small|fell into three pieces|glue
+umbrella|spotted|fly|tore along one side|sew
+sled|fast|roll|lost a runner|carve
+basket|round|carry float|lost its handle|carve
+music box|silver|small|stopped playing|glue
+picture book|thick|small|lost three pages|glue
 """
 
 TREASURES = """
-ring|silver golden thin|small
-key|brass iron little|small
-marble|green blue glass|small roll
-button|shiny golden blue|small roll
-bell|silver little brass|small roll
-shell|pink white spotted|small
-coin|silver old shiny|small roll
+ring|silver|small
+key|brass|small
+marble|green|small roll
+button|shiny|small roll
+bell|silver|small roll
+shell|pink|small
+coin|silver|small roll
 """
 
 FOODS = """
-pear|ripe yellow|tree
-apple|red sweet|tree
-plum|purple ripe|tree
-honey cake|warm sweet|bake
-berry pie|warm purple|bake
-loaf of bread|warm fresh|bake
-nut cake|round sweet|bake
+pear|ripe|tree
+apple|red|tree
+plum|purple|tree
+honey cake|warm|bake
+berry pie|warm|bake
+loaf of bread|warm|bake
+nut cake|round|bake
 """
 
 TOOLS = """
-rope|long strong|high water
-lantern|brass little|guide find narrow
-net|green old|water
-stick|long strong|high water
-whistle|tin silver|guide
-spoon|long wooden|narrow
-ball of string|thick white|narrow
+rope|long|high water
+lantern|brass|guide find narrow
+net|green|water
+stick|long|high water
+whistle|tin|guide
+spoon|long|narrow
+ball of string|thick|narrow
 """
 
 # name | preposition | world | flags | hiding spots | sights
@@ -163,16 +168,30 @@ def rows(table: str) -> list[list[str]]:
     return [line.split("|") for line in table.strip().splitlines()]
 
 
-@cache
-def children() -> tuple[Person, ...]:
-    entries = (entry.split() for line in rows(CHILDREN) for entry in line)
-    return tuple(Person(n, g, "boy" if g == "he" else "girl") for n, g in entries)
+def pairs(table: str) -> tuple[tuple[Person, Person], ...]:
+    """Hero and friend of each line."""
+    found = []
+    for line in rows(table):
+        cells = [cell.split() for cell in line]
+        kinds = {"he": "boy", "she": "girl"}
+        hero, friend = (Person(c[0], c[1], (c[2:] or [kinds[c[1]]])[0]) for c in cells)
+        found.append((hero, friend))
+    return tuple(found)
 
 
 @cache
-def animals() -> tuple[Person, ...]:
-    entries = (entry.split() for line in rows(ANIMALS) for entry in line)
-    return tuple(Person(name, gender, kind) for name, gender, kind in entries)
+def children() -> tuple[tuple[Person, Person], ...]:
+    return pairs(CHILDREN)
+
+
+@cache
+def animals() -> tuple[tuple[Person, Person], ...]:
+    return pairs(ANIMALS)
+
+
+def cast() -> tuple[Person, ...]:
+    """All children and animals."""
+    return tuple(person for pair in (*children(), *animals()) for person in pair)
 
 
 @cache

@@ -40,7 +40,7 @@ def words() -> frozenset[str]:
     lines = [
         line for module in (frames, scenes, vocabulary, *MODULES) for line in constants(module)
     ]
-    forms = [p.name for p in (*vocabulary.children(), *vocabulary.animals(), scenes.MOTHER)]
+    forms = [p.name for p in (*vocabulary.cast(), scenes.MOTHER)]
     pronouns = (
         "he him his himself was she her herself it its itself they them their themselves were"
     )

@@ -39,9 +39,11 @@ class Page:
 
     def number(self, place: Place) -> int:
         """The number of the sentence around `place`, from 1; the one after the last at the end."""
-        begun = [start for start, _ in self.sentences() if not place < start]
         if place.paragraph >= len(self.paragraphs) or self.after_all(place):
             return len(self.sentences()) + 1
+        if place.offset >= len(self.paragraphs[place.paragraph]):
+            place = Place(place.paragraph + 1, 0)
+        begun = [start for start, _ in self.sentences() if not place < start]
         return max(len(begun), 1)
 
     def after_all(self, place: Place) -> bool:

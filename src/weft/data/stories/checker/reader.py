@@ -69,14 +69,14 @@ class Guess(Draw):
             self._note(at, options[chosen])
         return options[chosen]
 
-    def pick(self, items: Sequence[Item]) -> Item:
+    def pick(self, items: Sequence[Item], course: bool = False) -> Item:
         """What the page mentions; of what it does not mention, one is as good as another."""
         places = [self.first(item) for item in items]
         seen = sorted((at, i) for i, at in enumerate(places) if at >= 0)
         options = [items[i] for _, i in seen]
         if len(options) < len(items):
             options.append(items[places.index(-1)])
-        return self.decide(options, course=False)
+        return self.decide(options, course)
 
     def way(self, items: Sequence[Item]) -> Item:
         different = list(dict.fromkeys(items))
@@ -170,9 +170,7 @@ def traces(item: Any) -> list[str]:
         return [item.forms["bare"]]
     if isinstance(item, list):  # a row of a table: not all of it needs to be told
         return [trace for cell in item for trace in traces(cell)]
-    if isinstance(item, tuple):
-        return traces(item[0])
-    return []
+    return traces(item[0]) if isinstance(item, tuple) else []
 
 
 @cache
@@ -228,8 +226,8 @@ class Reader(Teller):
         fits = [t for t in titles if self._titled(compile_frame(t)) == self.page.title]
         self.titled = bool(fits) or not self.page.title
 
-    def thing(self, kind: str, *flags: str) -> Thing:
-        return self._thing_of(kind, lambda row: all(f in row[2] for f in flags))
+    def thing(self, kind: str, *flags: str, but: str = "") -> Thing:
+        return self._thing_of(kind, lambda r: r[0] != but and all(f in r[2] for f in flags))
 
     def mendable(self, how: str) -> Thing:
         return self._thing_of("thing", lambda row: row[4] == how)
@@ -245,7 +243,7 @@ class Reader(Teller):
     def _thing_of(self, kind: str, fits: Callable[[vocabulary.Row], bool]) -> Thing:
         rows = [row for row in vocabulary.thing_rows(kind) if fits(row)]
         made = [vocabulary.make_thing(row, adjective) for row in rows for adjective in row[1]]
-        return self.guess.pick(made)
+        return self.guess.pick(made, course=True)  # what a thing can do decides what happens
 
     def _open(self, key: str) -> tuple[Frame, ...]:
         """The frames of `key` that the story has not used, or all if it has used them all."""

@@ -101,15 +101,15 @@ And when {a} borrowed something again, {a.he} really carried it like an egg.
 "I like {x} even better now," said {b!}, "because we mended it together."
 """
 
+PRAISES = ("as bright as on the first day", "smooth and light", "older than both of them")
+
 
 def plot(s: Teller) -> None:
     a_and_b = s.roles["g"]
     scenes.introduce(s, "hasty")
     mending = s.draw.way(("sew", "glue", "carve"))
     x = s.roles["x"] = s.mendable(mending)
-    x.forms["praise"] = s.draw.pick(
-        ("as bright as on the first day", "smooth and light", "older than both of them")
-    )
+    x.forms["praise"] = s.draw.pick(PRAISES)
     s.tell("friendhas.treasure")
     s.paragraph()
     s.tell("broken.visit", "broken.ask", "lend.borrow")

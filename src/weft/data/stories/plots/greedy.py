@@ -58,6 +58,7 @@ After that, {a} only took as much as {a.he} could carry.
 {a} never forgot who had knelt down beside {a.him}.
 """
 
+LOOKS = ("round", "brown", "old")
 BREAKS = "lost its bottom"
 FRUITS = ["blackberries", "hazelnuts", "wild plums", "chestnuts", "blueberries", "small red apples"]
 
@@ -66,7 +67,7 @@ def plot(s: Teller) -> None:
     scenes.weather(s, "sunny", season="autumn")
     scenes.introduce(s, "greedy")
     s.paragraph()
-    x = s.roles["x"] = Thing("basket", s.draw.pick(("round", "brown", "old")), breaks=BREAKS)
+    x = s.roles["x"] = Thing("basket", s.draw.pick(LOOKS), breaks=BREAKS)
     s.roles.update(fruit=s.draw.pick(FRUITS))
     s.world.holder[x], s.world.broken[x] = s.roles["a"], False
     scenes.set_out(s, s.place("tree"), interlude=False)

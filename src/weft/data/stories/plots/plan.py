@@ -48,7 +48,7 @@ When the {trouble} was gone, they hardly noticed it.
 Later the sun came out. "Shall we go now?" asked {b!}. "Not yet," said {a!}, "it is so nice here."
 In the evening the sky was clear. "Oh," said {a!}, "I had forgotten all about it."
 @plan.next
-The next day the sun was shining. They could {wish} after all, and that was fun too.
+The next day the sun was shining. They did what they had planned, and that was fun too.
 And the other plan? They did it the next day, under a blue sky.
 The sun came back the day after that. They went out at last, and they told everybody how nice it had been inside.
 @lesson.plan

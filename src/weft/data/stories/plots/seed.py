@@ -59,6 +59,8 @@ Good things take their time, and nobody can hurry them.
 And when somebody was in a hurry, {a} told the story of {x}.
 """
 
+LOOKS = ("little", "round", "flat", "striped")
+
 DANGERS = """
 But a fat snail came every night and wanted to eat it.|{g} carried the snail to a place with old salad leaves. There it was happy and did not come back.
 Then there was a storm. It bent the little plant down to the ground.|{b} brought a stick and a soft ribbon, and they tied the plant to the stick. It stood straight again.
@@ -81,7 +83,7 @@ def plot(s: Teller) -> None:
     scenes.introduce(s, "hasty")
     s.paragraph()
     s.roles["c"] = s.grown_up("grow")
-    x = s.roles["x"] = Thing("seed", s.draw.pick(("little", "round", "flat", "striped")))
+    x = s.roles["x"] = Thing("seed", s.draw.pick(LOOKS))
     danger, save = s.draw.pick(vocabulary.rows(DANGERS))
     s.tell("own.seed", "seed.plant", "seed.water")
     s.world.holder[x] = None

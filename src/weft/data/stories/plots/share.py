@@ -106,6 +106,5 @@ def quarrel(s: Teller) -> None:
     s.paragraph()
     s.tell(s.draw.way(("lose.bird", "lose.drop")), "share.nothing", "share.sorry")
     s.paragraph()
-    while s.roles["x"].noun == lost.noun:
-        s.roles["x"] = s.thing("food")
+    s.roles["x"] = s.thing("food", but=lost.noun)
     s.tell("friendhas.food", "share.half")
