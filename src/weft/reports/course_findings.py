@@ -11,6 +11,7 @@ from weft.checkpoint import RunFolder
 from weft.reports.finding import (
     Finding,
     figure,
+    go_on,
     has_ended,
     last_step,
     lines_of,
@@ -55,8 +56,7 @@ def ended_by_an_error(record: RunRecord) -> Finding | None:
         "note" if resumed else "error",
         f"the run ended by an error at step {step:,}: {_words(failure.get('message'))}"
         + ("; it was resumed after that" if resumed else ""),
-        "mend what the message names"
-        + ("" if resumed else f", then weft train --resume --out {record.path}"),
+        "mend what the message names" + ("" if resumed else f", then {go_on(record)}"),
         step,
     )
 
@@ -76,7 +76,7 @@ def _not_finite(
         + ("; the run was resumed after that" if resumed else ""),
         lower_rate(record)
         + (", or --precision float32 (is bfloat16)" if float32 else "")
-        + f"; weft train --resume --out {record.path} goes on from {_begin(record)}",
+        + f"; {go_on(record)} goes on from {_begin(record)}",
         step,
     )
 
@@ -97,7 +97,7 @@ def interrupted(record: RunRecord) -> Finding | None:
         "interrupted",
         "warning",
         f"interrupted at step {done:,}{of} ({how}) and never finished",
-        f"weft train --resume --out {record.path} goes on from {_begin(record)}",
+        f"{go_on(record)} goes on from {_begin(record)}",
         done,
     )
 
@@ -115,7 +115,7 @@ def nothing_logged(record: RunRecord) -> Finding | None:
         "nothing-logged",
         "warning",
         "no step was logged: the run ended before its first",
-        f"weft train --resume --out {record.path}",
+        f"{go_on(record)}",
     )
 
 

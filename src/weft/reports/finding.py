@@ -5,6 +5,7 @@ Not here: the rules (loss_findings.py, course_findings.py, text_findings.py).
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -94,6 +95,11 @@ def has_ended(record: RunRecord) -> bool:
         return kinds[-1:] == ["end"]
     steps = option(record, "steps")
     return record.result is not None or (steps is not None and last_step(record) >= steps)
+
+
+def go_on(record: RunRecord) -> str:
+    """The command that goes on with the run."""
+    return f"weft train --resume --out {shlex.quote(str(record.path))}"
 
 
 def figure(value: float) -> str:

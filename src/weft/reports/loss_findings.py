@@ -16,6 +16,7 @@ from weft.reports.finding import (
     curve_of,
     facts_of,
     figure,
+    go_on,
     has_ended,
     option,
     percent,
@@ -211,7 +212,7 @@ def still_falling(record: RunRecord) -> Finding | None:
         "note",
         f"under-trained: the {what} was still falling {figure(per_minute)} per minute {where}"
         f"{known}",
-        f"more --steps or --minutes: weft train --resume --out {record.path} goes on",
+        f"more --steps or --minutes: {go_on(record)} goes on",
         int(curve.steps[begin]),
     )
 
