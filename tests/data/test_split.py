@@ -197,3 +197,11 @@ def test_pieces_are_spread_over_the_whole(tmp_path: Path, kind: str) -> None:
     for tenth in (0, 3, 6):
         low = tenth * corpus.size // 10
         assert any(low <= first < low + 0.4 * corpus.size for first, _, _ in passages)
+
+
+def test_a_text_of_nothing_but_copies_is_cut(tmp_path):
+    """They would all lie on one side: the other had nothing."""
+    corpus = rows_of(tmp_path, ["the hen saw a fox"] * 400)
+    split = split_corpus(corpus, 0.1, take_census(corpus))
+    parts = ["".join(read(split.training(corpus))), "".join(read(split.validating(corpus)))]
+    assert split.validation is None and 8 < len(parts[0]) / len(parts[1]) < 10

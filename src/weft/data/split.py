@@ -3,7 +3,7 @@
 Of `MANY` documents or more, whole documents are for validation: those whose hash is smallest, until
 they are the wanted part of the text. So the choice depends on what they say, neither on their order
 nor on their names, and copies of one document are on the same side. Of fewer documents, or where
-one alone is too large for that, the last part of the text is, cut at a character.
+one alone (with its copies) is too large for that, the last part of the text is, cut at a character.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def split_corpus(
         return Split(boundary(corpus, int(corpus.size * (1 - val_fraction))), None, removed)
     sizes = census.sizes if removed is None else np.where(removed, 0, census.sizes)
     wanted = val_fraction * float(sizes.sum())
-    if np.count_nonzero(sizes) >= MANY and sizes.max() <= LARGEST * wanted:
+    if np.count_nonzero(sizes) >= MANY and _largest(census.hashes, sizes) <= LARGEST * wanted:
         return Split(corpus.size, _smallest(census.hashes, sizes, wanted), removed)
     return Split(boundary(corpus, _place(census, sizes, val_fraction)), None, removed)
 
@@ -82,6 +82,12 @@ def _smallest(hashes: NDArray[np.uint64], sizes: NDArray[Any], wanted: float) ->
     last = order[int(np.searchsorted(np.cumsum(sizes[order]), wanted))]
     chosen: NDArray[np.bool_] = hashes <= hashes[last]
     return chosen
+
+
+def _largest(hashes: NDArray[np.uint64], sizes: NDArray[Any]) -> float:
+    """Bytes of the largest document with all its copies, which lie on one side."""
+    _, document = np.unique(hashes, return_inverse=True)
+    return float(np.bincount(document, weights=sizes).max())
 
 
 def _place(census: Census, sizes: NDArray[Any], val_fraction: float) -> int:
