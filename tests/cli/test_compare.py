@@ -13,7 +13,7 @@ from folders import CONFIG, lines, write_run
 def two(tmp_path):
     other = CONFIG.replace("n_layer = 2", "n_layer = 3")
     return write_run(tmp_path / "one", lines()), write_run(
-        tmp_path / "two", lines(40), config=other
+        tmp_path / "two", lines(40, 10), config=other
     )
 
 
@@ -26,7 +26,7 @@ def test_text_and_page(weft, two, tmp_path):
 def test_json(weft, two):
     values = weft("compare", *two, "--json").json
     assert [run["name"] for run in values["runs"]] == ["one", "two"]
-    assert [line["step"] for line in values["runs"][1]["curve"]] == [20, 40]
+    assert [line["step"] for line in values["runs"][1]["curve"]] == [10, 20, 30, 40]
     assert values["differences"] == {"n_layer": [2, 3]}
     assert values["best"]["validation_loss"] == [0] and values["unit"] == "nats per token"
     assert values["runs"][0]["figures"]["tokens"] == 7680 and values["html"] is None

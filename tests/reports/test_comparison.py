@@ -116,6 +116,15 @@ def test_as_text(two):
     assert "\x1b[34m" in coloured and "\x1b[31m" in coloured
 
 
+def test_runs_that_were_hardly_evaluated_are_compared_by_their_training_losses(tmp_path):
+    runs = [write_run(tmp_path / name, lines(60, 40)) for name in "ab"]
+    compared = compare(runs)
+    assert compared.shown == "train_loss"
+    assert "training loss, smoothed, nats per token" in text(compared, "step", 80, False, True)
+    page = checked(comparison_page(compared))
+    assert page.says("Training loss nats per token") and page.says("taken too rarely")
+
+
 def test_runs_without_curves_or_samples(tmp_path):
     runs = [write_run(tmp_path / name) for name in "ab"]
     said = text(compare(runs), "step", 80, colour=False, ascii_only=False)

@@ -11,7 +11,7 @@ from weft.checkpoint import durable, lock
 
 STEP_NAME = re.compile(r"step-(\d{8,12})")
 TEMPORARY_FILE = re.compile(
-    r"(train\.bin|val\.bin|tokenizer\.json|config\.toml|events\.jsonl|plan\.json)\.tmp-\d+"
+    r"(train\.bin|val\.bin|tokenizer\.json|config\.toml|events\.jsonl|plan\.json|report\.html)\.tmp-\d+"
 )
 LEFTOVER_NAME = re.compile(r"step-\d{8,12}\.tmp-\d+")
 

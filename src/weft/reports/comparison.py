@@ -21,6 +21,7 @@ from weft.reports.vocabulary import Vocabulary, read_vocabulary
 
 LETTERS = "ABCDEFGH"
 NATS, BITS = "nats per token", "bits per byte"
+FEWEST = 3  # evaluations that make a curve
 CURVE_BUCKETS = 150  # of each curve
 By = Literal["step", "tokens", "time"]
 FIELDS: dict[By, str] = {"step": "step", "tokens": "tokens", "time": "seconds"}
@@ -68,6 +69,13 @@ class Comparison:
         if self.unit == NATS or counts is None or not counts.bytes:
             return 1.0
         return 1 / math.log(2) / counts.bytes_per_token
+
+    @property
+    def shown(self) -> str:
+        """The losses to look at: those of the validation text, if they were taken often enough."""
+        trained = [side.record for side in self.sides if side.record.logged > 1]
+        often = all(len(record.evaluations) >= FEWEST for record in trained)
+        return "val_loss" if often else "train_loss"
 
     def curve(self, side: Side, by: By, name: str = "val_loss") -> list[Point]:
         """A run's `val_loss` or smooth `train_loss` over steps, tokens or seconds, in `unit`."""

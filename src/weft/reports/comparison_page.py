@@ -12,6 +12,11 @@ from weft.reports.plot import COLOURS, Axis, Curve, plot
 from weft.reports.report import write_page
 
 SAME = "<p>The configurations are the same.</p>\n"
+LOSSES = ("train_loss", "val_loss")
+NOTES = {
+    "val_loss": "Training losses are faint, in the background.",
+    "train_loss": "Training losses, smoothed: validation losses, the dots, were taken too rarely.",
+}
 LONGEST_SAMPLE = 3_000  # characters
 AXES: dict[By, Axis] = {
     "step": Axis("step", zero=True),
@@ -43,7 +48,7 @@ def comparison_page(compared: Comparison) -> str:
     differing = table(options, heads, "compared", right) if options else SAME
     parts = [
         section("Figures", table(figures, heads, "compared", right)),
-        section("Curves", _curves(compared), note="Training losses are faint, in the background."),
+        section("Curves", _curves(compared), note=NOTES[compared.shown]),
         section("What differs", differing),
         section("Last samples", _samples(compared.sides)),
     ]
@@ -64,15 +69,20 @@ def _cell(row: Row, n: int, said: str) -> str:
 
 
 def _curves(compared: Comparison) -> str:
-    """The same curves over steps, tokens and time, one at a time; training faint behind."""
+    """The same curves over steps, tokens and time, one at a time."""
     buttons, plots = [], []
     for number, (by, axis) in enumerate(AXES.items()):
-        curves = []
+        behind, before = [], []
         for n, side in enumerate(compared.sides):
-            curves.append(Curve("", compared.curve(side, by, "train_loss"), n, "faint"))
-        for n, side in enumerate(compared.sides):
-            curves.append(Curve(side.name, compared.curve(side, by), n, "dotted"))
-        drawn = plot("Validation loss", curves, axis, Axis(compared.unit, log=True), tall=True)
+            training, validation = (compared.curve(side, by, name) for name in LOSSES)
+            if compared.shown == "val_loss":
+                behind.append(Curve("", training, n, "faint"))
+                before.append(Curve(side.name, validation, n, "dotted"))
+            else:
+                behind.append(Curve(side.name, training, n))
+                before.append(Curve("", validation, n, "dotted"))
+        title = "Validation loss" if compared.shown == "val_loss" else "Training loss"
+        drawn = plot(title, [*behind, *before], axis, Axis(compared.unit, log=True), tall=True)
         if drawn:
             checked = "" if number else " checked"
             buttons.append(f'<input type="radio" name="by" id="by-{by}"{checked}>')

@@ -90,10 +90,10 @@ def _table(rows: Sequence[Row], sides: Sequence[Side], said: Any) -> str:
 
 
 def _curves(compared: Comparison, by: By, width: int, colour: bool, ascii_only: bool) -> str:
-    """The validation losses, each with its letter; empty where there is nothing to see."""
+    """The losses of all runs, each with its letter; empty where there is nothing to see."""
     from weft.training.progress.curve import Curve, draw
 
-    lines = [compared.curve(side, by) for side in compared.sides]
+    lines = [compared.curve(side, by, compared.shown) for side in compared.sides]
     if not any(len(line) > 1 for line in lines):
         return ""
     curves = []
@@ -108,7 +108,8 @@ def _curves(compared: Comparison, by: By, width: int, colour: bool, ascii_only: 
         _painted(line, owned) if colour else line.rstrip()
         for line, owned in zip(picture.lines, picture.owners, strict=True)
     )
-    return f"validation loss, {compared.unit}, by {by if by != 'time' else 'seconds'}\n{drawn}"
+    what = "validation loss" if compared.shown == "val_loss" else "training loss, smoothed"
+    return f"{what}, {compared.unit}, by {by if by != 'time' else 'seconds'}\n{drawn}"
 
 
 def _painted(line: str, owners: Sequence[int]) -> str:

@@ -125,7 +125,8 @@ def picture(title: str, curves: Sequence[Curve], across: Scale, up: Scale) -> st
     for curve in curves:
         places = [(round(UNITS * across.place(x)), _y(up, y)) for x, y in curve.points]
         kind = f"c{curve.colour % COLOURS} {curve.look}"
-        name = f' data-label="{text(curve.label)}"' if curve.look != "faint" else ""
+        named = curve.label and curve.look != "faint"
+        name = f' data-label="{text(curve.label)}"' if named else ""
         joined = " ".join(f"{a},{b}" for a, b in places)
         if len(places) > 1:
             lines.append(f'<polyline class="{kind}" points="{joined}"{name}/>')
