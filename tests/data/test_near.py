@@ -52,14 +52,17 @@ def pairs(count: int) -> tuple[list[str], list[float]]:
 
 
 def test_precision_and_recall_at_the_threshold() -> None:
-    """A sketch of 128 values is off by sqrt(0.8 * 0.2 / 128) = 0.035; beyond 2 of these, 95 %."""
+    """A sketch of 128 values is off by sqrt(0.8 * 0.2 / 128) = 0.035: beyond 2 of these there are
+    5 wrong in 100 pairs at most. The hashes are the same everywhere, so docs/corpora.md has the
+    figures of these pairs.
+    """
     texts, likeness = pairs(300)
     near_ones = found(texts)
     assert not near_ones[0::2].any()  # no original is like an earlier text
     close = [near_ones[2 * i + 1] for i, s in enumerate(likeness) if s >= 0.8 + 0.07]
-    apart = [near_ones[2 * i + 1] for i, s in enumerate(likeness) if s <= 0.8 - 0.07]
-    assert len(close) >= 60 and len(apart) >= 100
-    assert np.mean(close) >= 0.93 and np.mean(apart) <= 0.05, (np.mean(close), np.mean(apart))
+    apart = [near_ones[2 * i + 1] for i, s in enumerate(likeness) if s < 0.8 - 0.07]
+    assert (len(close), len(apart)) == (80, 134)
+    assert all(close) and not any(apart)
 
 
 def test_blocks_and_batches_change_nothing(monkeypatch) -> None:

@@ -212,7 +212,10 @@ def open_corpus(
 
 
 def _has_rows(data: str | Path, rows: Rows) -> bool:
-    return bool(rows) and (rows.reads(str(data)) or os.path.isdir(data))
+    """Whether `data` is named as a table, or is a folder in which something is."""
+    if not rows or rows.reads(str(data)):
+        return bool(rows)
+    return any(rows.reads(name) for _, _, names in os.walk(data) for name in names)
 
 
 def _open(data: str | Path, rows: Rows) -> Corpus:

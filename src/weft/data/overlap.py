@@ -105,31 +105,37 @@ def _hash_runs(block: bytes, final: bool) -> tuple[Hashes, bytes]:
     """Hashes of the runs that begin in `block`, and the end of it, which is needed again."""
     data = np.frombuffer(block, np.uint8)
     kinds = _kinds()[data]
-    visible = np.flatnonzero(kinds)  # SPACE is 0
-    begins = _begins(kinds, visible)
+    all_begins = _begins(kinds)
+    visible = kinds != SPACE
+    begins, letters = all_begins[visible], data[visible].astype(np.uint16)
     words = np.flatnonzero(begins)  # where words begin, in what is visible
     count = len(words)
     next_run = count if final else max(count - RUN, 0)
-    powers, inverses = _powers(1 << len(visible).bit_length())
-    letters = (data[visible] + np.uint64(1) + (begins * np.uint64(256))) * powers[: len(visible)]
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(letters)])
-    first, last = _ends_of_runs(kinds[visible[words]] == EDGE, next_run)
-    hashes = (sums[words[last]] - sums[words[first]]) * inverses[words[first]]
+    powers, inverses = _powers(1 << len(letters).bit_length())
+    letters += 1
+    letters += begins.astype(np.uint16) << 8
+    sums = np.zeros(len(letters) + 1, np.uint64)
+    np.cumsum(letters * powers[: len(letters)], out=sums[1:])
+    first, last = _ends_of_runs(kinds[all_begins] == EDGE, next_run)
+    before = sums[words]  # each word
+    hashes = (before[last] - before[first]) * inverses[words][first]
     hashes ^= hashes >> np.uint64(32)
     hashes *= np.uint64(0xD6E8FEB86659FD93)
     hashes ^= hashes >> np.uint64(29)
-    rest = block[visible[words[next_run]] :] if next_run < count else b""
+    rest = block[np.flatnonzero(all_begins)[next_run] :] if next_run < count else b""
     return hashes, rest if len(rest) <= LONGEST else b""
 
 
-def _begins(kinds: NDArray[np.uint8], visible: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of the visible bytes begin a word; the first byte does."""
-    kind = kinds[visible]
-    parted = np.ones(len(visible), np.bool_)  # from the byte before
-    before = kinds[visible[1:] - 1]
-    parted[1:] = (before == SPACE) | (before == SIGN) | (before == EDGE)
-    begins: NDArray[np.bool_] = (kind == SIGN) | (kind == EDGE) | (parted & (kind == WORD))
+def _begins(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which bytes begin a word; the first visible one does."""
+    begins = np.empty(len(kinds), np.bool_)
     begins[:1] = True
+    before = kinds[:-1]
+    np.logical_or(before == SPACE, (before == SIGN) | (before == EDGE), out=begins[1:])
+    begins &= kinds == WORD
+    begins |= (kinds == SIGN) | (kinds == EDGE)
+    visible = int((kinds != SPACE).argmax()) if len(kinds) else 0
+    begins[visible : visible + 1] = kinds[visible : visible + 1] != SPACE
     return begins
 
 
