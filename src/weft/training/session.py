@@ -196,6 +196,8 @@ def begin(
     tokenizer = source.tokenizer()
     if planner is not None:
         config, model_options = planner.rest(source, tokenizer)
+        if origin is not None:
+            planner.plan.expected = None  # that is of a model that begins with nothing
         planner.write(run)
     model_config = model_from_dict({**model_options, "vocab_size": tokenizer.vocab_size})
     config = resolve(config, width(model_config))
