@@ -220,3 +220,11 @@ def test_a_link_is_followed(tmp_path):
     (tmp_path / "loop.gguf").symlink_to("loop.gguf")
     with pytest.raises(MalformedFileError, match=r"loop\.gguf"):
         read_gguf(tmp_path / "loop.gguf")
+
+
+def test_the_chat_template_comes_back_as_text(tmp_path):
+    config, weights, tokenizer = model_of("llama")
+    path = tmp_path / "model.gguf"
+    for template in ("{{ messages }}<|im_start|>", None):
+        write_gguf(path, config, weights, tokenizer, chat_template=template)
+        assert read_gguf(path).chat_template == template

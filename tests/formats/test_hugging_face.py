@@ -367,3 +367,25 @@ def test_a_sparse_file_of_a_terabyte_costs_nothing(tmp_path):
     path.write_bytes((1 << 63).to_bytes(8, "little"))
     os.truncate(path, 1 << 40)
     refused(tmp_path, "the header of 9223372036854775808 bytes does not fit")
+
+
+def test_the_chat_template_is_read_and_not_run(tmp_path):
+    import json
+
+    from weft.formats.hugging_face import read_chat_template
+
+    assert read_chat_template(tmp_path) == (None, [])
+    settings = tmp_path / "tokenizer_config.json"
+    for stored, found in (
+        ("{{ messages }}", "{{ messages }}"),
+        ([{"name": "tools", "template": "a"}, {"name": "default", "template": "b"}], "b"),
+        ([{"name": "tools", "template": "a"}], None),
+        (5, None),
+    ):
+        settings.write_text(json.dumps({"chat_template": stored}))
+        assert read_chat_template(tmp_path) == (found, [])
+    settings.write_text("{")
+    found, (note,) = read_chat_template(tmp_path)
+    assert found is None and note.startswith("its chat template cannot be read: not valid JSON")
+    (tmp_path / "chat_template.jinja").write_text("<|im_start|>")
+    assert read_chat_template(tmp_path) == ("<|im_start|>", [])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from weft.training.sweep import Sweep
 
-NAMED = 8  # points that the legend names, the best ones
+COLOURS = ("C3", "C0", "C1", "C2", "C4", "C5", "C6", "C9")
+NAMED = len(COLOURS)  # points that the legend names, the best ones
 
 
 def draw(sweep: Sweep, path: Path) -> None:
@@ -32,7 +33,7 @@ def draw(sweep: Sweep, path: Path) -> None:
             [t.budget for t in trials],
             [t.score for t in trials],
             "o-",
-            color="C3" if best else f"C{rank % 10}" if rank < NAMED else "0.8",
+            color=COLOURS[rank] if rank < NAMED else "0.8",
             linewidth=2.4 if best else 1.2,
             label=shown(sweep.record.points[last.point]) if rank < NAMED else None,
             zorder=3 if best else 2,
