@@ -145,7 +145,7 @@ def test_the_command_does_not_offer_more_steps(run, text, tmp_path, capsys):
     for words in (first, ["train", "--resume", "--out", str(tmp_path / "run")]):
         assert main(words) == 0
         shown = capsys.readouterr()
-        assert "weft info" in shown.err and "--steps" not in shown.err
+        assert "weft doctor" in shown.err and "--steps" not in shown.err
         assert "validation loss" in shown.out
 
 
