@@ -106,8 +106,13 @@ def test_a_tiny_text_has_a_window_that_fits(facts):
 
 
 def test_the_tokenizer_follows_the_text(facts):
-    assert value(planned(facts, 1.0), "tokenizer") == "char"
-    long = dataclasses.replace(facts, bytes=10**8)
+    assert value(planned(facts, 5.0), "tokenizer") == "char"
+    book = dataclasses.replace(facts, bytes=10**6, characters=10**6)
+    assert value(planned(book, 0.1), "tokenizer") == "bpe"  # read half by characters
+    assert value(planned(book, 5.0), "tokenizer") == "char"
+    tiny = dataclasses.replace(facts, bytes=10_000, characters=10_000)
+    assert value(planned(tiny, 0.05), "tokenizer") == "char"
+    long = dataclasses.replace(facts, bytes=10**8, characters=10**8)
     plan = planned(long, 1.0)
     assert value(plan, "tokenizer") == "bpe" and 512 <= value(plan, "vocab_size") <= 16384
     chinese = dataclasses.replace(facts, distinct_characters=3000)

@@ -95,7 +95,8 @@ def plan_tokenizer(plan: Plan, statistics: Statistics | None, given: Mapping[str
         return
     plan.text = dataclasses.asdict(statistics)
     seconds = 60 * plan.minutes
-    ruled = rules.tokenizer(statistics.bytes, statistics.distinct_characters, seconds)
+    facts = statistics.bytes, statistics.characters, statistics.distinct_characters
+    ruled = rules.tokenizer(*facts, seconds)
     if "vocab_size" in given and "tokenizer" not in given:
         ruled = Ruled("bpe", "a vocabulary of a given size is made of pairs of bytes")
     kind = plan.choose(plan.train, "tokenizer", ruled, given)
@@ -138,21 +139,21 @@ def plan_model(
     config, _ = _configs(vocab_size, {**model, **train, **given})
     plan.weights = count_parameters(config)
     plan.choose(model, "dropout", rules.dropout(plan.epochs, plan.weights, train_tokens), taken)
-    _optimisation(plan, width, taken)
+    _optimisation(plan, width, vocab_size, taken)
     if "eval_batches" not in given:
         train["eval_batches"] = max(FEWEST_EVALUATED, int(EVALUATED * steps))
     plan.memory_bytes = estimate(*_configs(vocab_size, {**model, **train, **given})).total
     if plan.text:
-        size, kind = plan.text["bytes"], plan.text["kind"]
-        plan.expected = rules.expected_bits(60 * plan.minutes, size, kind)
+        size, packed = plan.text["bytes"], plan.text["zlib_bits"]
+        plan.expected = rules.expected_bits(60 * plan.minutes, size, packed)
 
 
-def _optimisation(plan: Plan, width: int, given: Mapping[str, Any]) -> None:
+def _optimisation(plan: Plan, width: int, vocab_size: int, given: Mapping[str, Any]) -> None:
     train = plan.train
     name = plan.choose(
         train, "optimizer", Ruled("muon", "for matrices; AdamW takes the rest"), given
     )
-    adamw = rules.learning_rate(width)
+    adamw = rules.learning_rate(width, vocab_size)
     if name == "adamw":
         adamw = Ruled(default_learning_rate(width), "AdamW alone, for this width")
     plan.choose(train, "learning_rate", adamw, given)
@@ -193,7 +194,7 @@ def _size(
             options["n_head"] = _heads(given["n_embd"])
         config, train = _configs(vocab_size, options)
         tokens = config.block_size * train.batch_size * train.accumulate
-        work, weights = float(flop_per_token(config) * tokens), count_parameters(config)
+        work, weights = float(flop_per_token(config) * tokens), _in_blocks(config)
         if best is not None:
             if work <= before or estimate(config, train).total > MOST_MEMORY * limit:
                 continue
@@ -207,6 +208,12 @@ def _size(
         best, before, least = (rung, step), work, error
     assert best is not None
     return best
+
+
+def _in_blocks(config: ModelConfig) -> int:
+    """Weights without the tables of tokens, whose size is that of the vocabulary."""
+    tables = 1 if config.tie_embeddings else 2
+    return count_parameters(config) - tables * config.vocab_size * config.n_embd
 
 
 def _options(rung: Rung, train_tokens: int) -> dict[str, Any]:
