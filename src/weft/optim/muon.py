@@ -33,6 +33,8 @@ class Muon(Optimizer):
     of so many rows each: queries, keys and values that one product makes.
     """
 
+    hidden = ("rows",)
+
     def __init__(
         self,
         params: Iterable[Any],

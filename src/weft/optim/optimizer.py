@@ -32,6 +32,8 @@ class Optimizer:
     "params" and the options in which the group differs from `defaults`.
     """
 
+    hidden: tuple[str, ...] = ()  # options that PyTorch does not have, and so does not show
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
@@ -186,7 +188,8 @@ class Optimizer:
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):
             lines.append(f"Parameter Group {i}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+            shown = (name for name in sorted(group) if name not in ("params", *self.hidden))
+            lines += [f"    {name}: {group[name]}" for name in shown]
         return "\n".join(lines) + "\n)"
 
 

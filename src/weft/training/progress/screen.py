@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 TRAIN, VAL = "cyan", "yellow"
+SHORTEST_PATH = 16  # columns of a path's end, where nothing fits
 LOWEST_CURVE, HIGHEST_CURVE = 5, 14  # lines
 SAMPLE_LINES, STATUS_LINES = 4, 3
 
@@ -42,15 +43,26 @@ def _title(figures: Figures, width: int, encoding: str) -> list[Text]:
     from rich.text import Text
 
     facts, weights = figures.facts, finite(figures.facts, "weights")
-    parts = [str(facts[key]) for key in ("run", "model") if facts.get(key)]
+    parts = [str(facts["model"])] if facts.get("model") else []
     if weights is not None:
         parts.append(f"{_short(weights)} weights")
     if facts.get("precision"):
         parts.append(str(facts["precision"]))
+    if facts.get("run"):
+        parts.insert(0, _end_of(str(facts["run"]), width - len("  ".join(["", *parts]))))
     if not parts:
         return []
     text = encodable(harmless(" ".join("  ".join(parts).split("\n"))), encoding)
     return [_cut(Text(text, style="bold"), width)]
+
+
+def _end_of(path: str, room: int) -> str:
+    """The end of a path that is too long for the room, from the start of a name on."""
+    names = path.split("/")
+    while len(path) > max(room, SHORTEST_PATH) and len(names) > 1:
+        names = names[1:]
+        path = "/".join(["…", *names])
+    return path
 
 
 def _curve(figures: Figures, width: int, height: int, ascii_only: bool) -> list[Text]:
