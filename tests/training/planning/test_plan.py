@@ -56,7 +56,19 @@ def test_more_time_makes_larger_models_that_get_more_steps(facts):
     for plan in plans:
         assert plan.steps * plan.step_seconds <= 60 * plan.minutes
     for plan in plans[1:-1]:  # the ladder has sizes on both sides of the best one
-        assert rules.size_error(plan.tokens, plan.weights) < math.log(1.6)
+        assert abs(rules.size_error(plan.tokens, plan.weights)) < math.log(1.6)
+
+
+def test_a_size_that_is_slower_than_it_should_be_is_passed_over(facts):
+    """A hump in the machine's speed does not end the search for the best size."""
+
+    def humped(config, train):
+        return timer(config, train) * (3 if (config.n_embd, config.n_layer) == (128, 3) else 1)
+
+    plan = Plan(60.0)
+    plan_tokenizer(plan, facts, {})
+    plan_model(plan, 4096, 10**7, {}, humped, 3600, 1 << 34)
+    assert value(plan, "n_embd") > 128
 
 
 def test_a_machine_without_memory_gets_a_smaller_model(facts):

@@ -184,7 +184,7 @@ def _size(
 ) -> tuple[Rung, float]:
     """The best size for the time, and the seconds of its step.
 
-    Sizes are timed from the smallest up, until one is further from the best than the one before.
+    Sizes are timed from the smallest up, until one is beyond the best and further from it.
     """
     best: tuple[Rung, float] | None = None
     before, least = 0.0, math.inf  # FLOP of a step of the best; how far from the best size
@@ -198,14 +198,15 @@ def _size(
         if best is not None:
             if work <= before or estimate(config, train).total > MOST_MEMORY * limit:
                 continue
-            guess = GAIN * best[1] * work / before
-            if rules.size_error(tokens * seconds / guess, weights) > least:
+            guess = GAIN * best[1] * work / before  # a hopeful one
+            if rules.size_error(tokens * seconds / guess, weights) < -least:
                 break
         step = timer(config, train)
         error = rules.size_error(tokens * seconds / step, weights)
-        if error > least:
+        if abs(error) < least:
+            best, before, least = (rung, step), work, abs(error)
+        elif error < 0:
             break
-        best, before, least = (rung, step), work, error
     assert best is not None
     return best
 
