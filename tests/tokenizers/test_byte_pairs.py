@@ -62,4 +62,6 @@ def test_time_is_nearly_linear(gpt2, letters):
         gpt2.encode_array(text[:length])
         return time.process_time() - start
 
-    assert min(seconds(400_000) for _ in range(3)) < 3.2 * min(seconds(200_000) for _ in range(3))
+    times = [(seconds(400_000), seconds(200_000)) for _ in range(5)]  # the least: others work too
+    twice, once = (min(column) for column in zip(*times, strict=True))
+    assert twice < 3.2 * once
