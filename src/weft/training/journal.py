@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Any
 
 from weft.checkpoint import RunFolder
@@ -13,17 +12,18 @@ from weft.runlog import EventLog, MetricsLog, drop_after, drop_samples_after
 
 
 class Journal:
-    """Open while a process works at a run, from its first message to its last.
+    """Written while a process works at a run, from its first message to its last.
 
     `begun` is the monotonic time at which the process began; `spent` are the seconds of the
     processes before it.
     """
 
-    def __init__(self, run: RunFolder, begun: float, spent: float = 0.0) -> None:
-        self.begun, self.spent = begun, spent
-        self.step = 0
+    def __init__(
+        self, metrics: MetricsLog, events: EventLog, step: int, begun: float, spent: float
+    ) -> None:
+        self.step, self.begun, self.spent = step, begun, spent
         self.times: dict[str, float] = {}
-        self._metrics, self._events = MetricsLog(run.metrics_path), EventLog(run.events_path)
+        self._metrics, self._events = metrics, events
 
     @property
     def seconds(self) -> float:
@@ -55,27 +55,11 @@ class Journal:
         """Make what is written durable."""
         self._metrics.sync()
 
-    def close(self) -> None:
-        """Close the logs."""
-        self._metrics.close()
-        self._events.close()
 
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def open_journal(run: RunFolder, step: int, begun: float, spent: float) -> Journal:
+@contextlib.contextmanager
+def open_journal(run: RunFolder, step: int, begun: float, spent: float) -> Iterator[Journal]:
     """The journal of a process that goes on after `step`; what was written later is dropped."""
     drop_after(run.metrics_path, step)
     drop_samples_after(run.events_path, step)
-    journal = Journal(run, begun, spent)
-    journal.step = step
-    return journal
+    with MetricsLog(run.metrics_path) as metrics, EventLog(run.events_path) as events:
+        yield Journal(metrics, events, step, begun, spent)
