@@ -157,13 +157,10 @@ def _go(session: Session, minutes: bool, begun: float) -> TrainResult:
     """Open the journal, fix the length, write config.toml, and train."""
     spent = float(session.state.get("seconds", 0.0))
     _announce(session)
-    try:
-        with open_journal(session.run, session.step, begun, spent) as journal:
-            journal.add("prepare", time.monotonic() - begun)
-            with _told(journal), StopRequest() as stop:
-                return _train(session, journal, stop, minutes)
-    finally:
-        session.progress.finish()
+    with open_journal(session.run, session.step, begun, spent) as journal:
+        journal.add("prepare", time.monotonic() - begun)
+        with _told(journal), StopRequest() as stop:
+            return _train(session, journal, stop, minutes)
 
 
 def _train(session: Session, journal: Journal, stop: StopRequest, minutes: bool) -> TrainResult:
