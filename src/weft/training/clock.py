@@ -13,7 +13,7 @@ import statistics
 import time
 from collections import deque
 
-from weft.schedule import Pace, progress
+from weft.schedule import Pace
 from weft.training.journal import Journal
 from weft.training.optimization import Optimization
 from weft.training.session import Session, resolve
@@ -60,13 +60,11 @@ class Clock:
         takes the one that a run of that length has after as much time.
         """
         session, step = self.session, self.session.step
-        before = session.config.steps
         steps = max(step + 1, self._fitting(step))
-        if step and before is not None:
-            warmup, paces = session.config.warmup_steps or 0, session.optimization.paces
+        if step and session.config.steps is not None:
             share = min(1.0, self.journal.seconds / self.total)
-            now = share if anew else progress(step, before, warmup, paces)
-            session.optimization.paces = [*paces, Pace(step, now, steps)]
+            now = share if anew else session.optimization.progress(step)
+            session.optimization.paces.append(Pace(step, now, steps))
         session.set_steps(steps)
 
     def observe(self, what: str, seconds: float, tokens: int = 0) -> None:
@@ -91,7 +89,7 @@ class Clock:
         if abs(fitting - steps) <= max(DRIFT * (steps - done), 0.5):
             return
         self._planned_at = seconds
-        now = progress(done, steps, self.session.config.warmup_steps or 0, optimization.paces)
+        now = optimization.progress(done)
         optimization.paces.append(Pace(done, now, fitting))
         self._note(done, steps, fitting)
         self.session.set_steps(fitting)
@@ -103,7 +101,7 @@ class Clock:
         The part is as long as it would have been for a run that had been planned to end here.
         """
         config, optimization = self.session.config, self.session.optimization
-        now = progress(done, self._steps, config.warmup_steps or 0, optimization.paces)
+        now = optimization.progress(done)
         part = config.decay_fraction if config.schedule == "wsd" else 1 - now
         if done < (config.warmup_steps or 0) or (config.schedule == "wsd" and now >= 1 - part):
             return False

@@ -16,7 +16,7 @@ from weft.checkpoint.tensors import Array
 from weft.config import AnyModelConfig, NGramConfig, TrainConfig
 from weft.errors import CheckpointError
 from weft.optim import AdamW, Muon
-from weft.schedule import Pace, learning_rate
+from weft.schedule import Pace, learning_rate, progress
 
 Named = list[tuple[str, Any]]
 ITERATIONS = 4  # of Newton–Schulz: as good as Muon's 5, in four fifths of its time (docs/log.md)
@@ -84,6 +84,12 @@ class Optimization:
             decay_fraction=config.decay_fraction,
             paces=self.paces,
         )
+
+    def progress(self, step: int) -> float:
+        """Share of the schedule that is over before `step`, in [0, 1]."""
+        config = self.config
+        assert config.steps is not None
+        return progress(step, config.steps, config.warmup_steps or 0, self.paces)
 
     def state(self) -> dict[str, Array]:
         """All state as `<optimizer>/<parameter>.<quantity>` arrays."""

@@ -122,24 +122,24 @@ def plan_model(
     rung, step = _size(vocab_size, train_tokens, given, seconds, timer, limit)
     steps = max(1, int(seconds / step))
     reason = f"of those whose {steps:,} steps of {1e3 * step:.0f} ms fit, the best size"
-    model, train, taken = plan.model, plan.train, {**given}
+    model, train = plan.model, plan.train
     arch = Ruled("qwen3", "rotary positions, RMSNorm, norms on queries and keys")
-    plan.choose(model, "arch", arch, taken)
+    plan.choose(model, "arch", arch, given)
     for name in ("n_embd", "n_layer"):
-        plan.choose(model, name, Ruled(getattr(rung, name), reason), taken)
+        plan.choose(model, name, Ruled(getattr(rung, name), reason), given)
     width = given.get("n_embd", rung.n_embd)
     heads = _heads(width) if "n_embd" in given else rung.n_head
-    plan.choose(model, "n_head", Ruled(heads, f"heads of {width // heads}"), taken)
+    plan.choose(model, "n_head", Ruled(heads, f"heads of {width // heads}"), given)
     window = "a window as long as pays in this time"
-    length = plan.choose(model, "block_size", Ruled(_block(rung, train_tokens), window), taken)
-    rows = plan.choose(train, "batch_size", Ruled(rung.batch_size, "sequences in a step"), taken)
+    length = plan.choose(model, "block_size", Ruled(_block(rung, train_tokens), window), given)
+    rows = plan.choose(train, "batch_size", Ruled(rung.batch_size, "sequences in a step"), given)
     plan.steps, plan.step_seconds = steps, step
     plan.tokens = steps * rows * length * given.get("accumulate", 1)
     plan.epochs = plan.tokens / max(train_tokens, 1)
     config, _ = _configs(vocab_size, {**model, **train, **given})
     plan.weights = count_parameters(config)
-    plan.choose(model, "dropout", rules.dropout(plan.epochs, plan.weights, train_tokens), taken)
-    _optimisation(plan, width, vocab_size, taken)
+    plan.choose(model, "dropout", rules.dropout(plan.epochs, plan.weights, train_tokens), given)
+    _optimisation(plan, width, vocab_size, given)
     if "eval_batches" not in given:
         train["eval_batches"] = max(FEWEST_EVALUATED, int(EVALUATED * steps))
     plan.memory_bytes = estimate(*_configs(vocab_size, {**model, **train, **given})).total
