@@ -128,6 +128,31 @@ Done sgd_step(const InOuts& p, const Ins& g, const std::optional<InOuts>& buf, d
     return Done();
 }
 
+Done muon_step(const InOuts& p, const Ins& g, const InOuts& m, const In& rates, double scale,
+               double decay, double momentum, bool nesterov, double a, double b, double c,
+               double eps, int64_t steps) {
+    Columns columns("muon_step");
+    columns.add("p", p), columns.add("g", g), columns.add("m", m);
+    const int64_t count = int64_t(p.items.size());
+    if (!rates.is(Dtype::f32)) throw Unsupported();
+    columns.occupy<Ins>(rates);
+    columns.require_apart();
+    if (rates->dims != 1 || rates->size != count)
+        fail(PyExc_ValueError, "muon_step: %zd rates for %zd matrices", Py_ssize_t(rates->size),
+             Py_ssize_t(count));
+    if (steps < 0 || steps >= 100) fail(PyExc_ValueError, "muon_step: steps must be in [0, 100)");
+    std::vector<int64_t> widths;
+    for (const Argument& matrix : p.items) {
+        if (matrix->dims != 2) fail(PyExc_ValueError, "muon_step: an array is no matrix");
+        widths.push_back(matrix->shape[1]);
+    }
+    run(columns.size(), [&] {
+        kernels().muon_step(columns, widths.data(), data<float>(rates),
+                            {scale, decay, momentum, nesterov, a, b, c, eps, steps});
+    });
+    return Done();
+}
+
 double sum_of_squares(const Ins& x) {
     Columns columns("sum_of_squares");
     columns.add("x", x);
@@ -150,6 +175,8 @@ void bind_optimizer(nb::module_& m) {
         "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "decoupled"_a);
     def(m, "sgd_step", &sgd_step, "p"_a, "g"_a, "buf"_a.none(), "scale"_a, "lr"_a, "momentum"_a,
         "dampening"_a, "weight_decay"_a, "nesterov"_a, "first"_a);
+    def(m, "muon_step", &muon_step, "p"_a, "g"_a, "m"_a, "rates"_a, "scale"_a, "decay"_a,
+        "momentum"_a, "nesterov"_a, "a"_a, "b"_a, "c"_a, "eps"_a, "steps"_a);
     def(m, "sum_of_squares", &sum_of_squares, "x"_a);
     def(m, "scale_", &scale_, "x"_a, "s"_a);
 }

@@ -116,6 +116,9 @@
     /* all but g change in place; corrections are 1 - beta1^step, 1 - beta2^step of each array */ \
     KERNEL(adam_step, void(const Lists& lists, const double* corrections, const AdamStep& step)) \
     KERNEL(sgd_step, void(const Lists& lists, const SgdStep& step)) \
+    /* muon.cpp: p, g, m; all but g change in place; columns and rates of each matrix */ \
+    KERNEL(muon_step, void(const Lists& lists, const int64_t* columns, const float* rates, \
+                           const MuonStep& step)) \
     KERNEL(sum_of_squares, double(const Lists& x)) \
     KERNEL(scale_, void(const Lists& x, float factor)) \
     /* packed.cpp: w (N, K) of any strides, float32 or bfloat16; x (M, K), y (M, N) float32 */ \
@@ -171,6 +174,14 @@ struct AdamStep {
     double scale; // of the gradient
     double lr, beta1, beta2, eps, weight_decay;
     bool decoupled; // AdamW
+};
+
+struct MuonStep {
+    double scale; // of the gradient
+    double decay, momentum;
+    bool nesterov;
+    double a, b, c, eps; // of the iteration a x + b (x xT) x + c (x xT)^2 x
+    int64_t steps;
 };
 
 struct SgdStep {

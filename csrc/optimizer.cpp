@@ -2,33 +2,12 @@
 // needs. All float32. Work is cut from the concatenation of the arrays, so that many small ones are
 // no more than one large one.
 #include "loops.h"
+#include "squares.h"
 
 namespace weft::WEFT_ISA {
 namespace {
 
 constexpr int64_t CHUNK = 1 << 16; // of sum_of_squares: its partial sums
-
-typedef double vdouble __attribute__((vector_size(4 * LANES))); // LANES / 2 of them
-typedef float half_vf __attribute__((vector_size(2 * LANES)));
-typedef half_vf half_vf_unaligned __attribute__((aligned(4), may_alias));
-
-inline vdouble load_doubles(const float* p) {
-    return __builtin_convertvector(*(const half_vf_unaligned*)p, vdouble);
-}
-
-inline double chunk_sum(const float* x, int64_t n) {
-    vdouble a = {}, b = {};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const vdouble low = load_doubles(x + i), high = load_doubles(x + i + LANES / 2);
-        a += low * low, b += high * high;
-    }
-    a += b;
-    double total = 0;
-    for (int lane = 0; lane < LANES / 2; lane++) total += a[lane];
-    for (; i < n; i++) total += double(x[i]) * double(x[i]);
-    return total;
-}
 
 // The first array that ends after `position` of the concatenation.
 inline int64_t array_at(const Lists& l, int64_t position) {
@@ -113,7 +92,7 @@ double sum_of_squares(const Lists& x) {
     parallel_ranges(total(x), CHUNK, [&](int64_t begin, int64_t end) {
         double sum = 0;
         pieces(x, begin, end, [&](int64_t array, int64_t from, int64_t to) {
-            sum += chunk_sum(x.arrays[0][array] + from, to - from);
+            sum += sum_of_squares(x.arrays[0][array] + from, to - from);
         });
         partial[begin / CHUNK] = sum;
     });

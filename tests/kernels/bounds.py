@@ -480,6 +480,56 @@ def sgd_step(
     return np.abs(p) + lr * step, 7 * velocity
 
 
+def muon_step(
+    p: Array, g: Array, m: Array, rates: Array,
+    scale: float, decay: float, momentum: float, nesterov: bool,
+    a: float, b: float, c: float, eps: float, steps: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The first row and the others are two matrices; their errors go through the iteration."""
+    size = np.abs(m) + np.abs(scale * g)
+    p_error = 2 * np.abs(p)
+    for rows, rate in ((slice(0, 1), rates[0]), (slice(1, None), rates[1])):
+        change = (scale * g[rows] - m[rows]) * (1 - momentum)
+        step = m[rows] + change * (1 + momentum if nesterov else 1)
+        norm = max(np.linalg.norm(step), eps)
+        error = 8 * size[rows] / norm
+        x = step / norm
+        error = _into_bfloat16(x, error + (np.linalg.norm(error) + 3) * np.abs(x))
+        x, error = _newton_schulz(x, error, (a, b, c), steps)
+        p_error[rows] += rate * (error + 2 * np.abs(x))
+    return p_error, 7 * size
+
+
+def _newton_schulz(
+    x: Array, error: Array, coefficients: tuple[float, float, float], steps: int
+) -> tuple[Array, Array]:
+    """The exact iteration, and what of an error and of all roundings reaches its result."""
+    a, b, c = coefficients
+    if len(x) > x.shape[1]:
+        result, limit = _newton_schulz(x.T, error.T, coefficients, steps)
+        return result.T, limit.T
+    eye = np.eye(len(x))
+    for _ in range(steps):
+        gram, gram_error = _bfloat16_product(x, error, x.T, error.T)
+        inner = c * gram + b * eye
+        inner_error = _into_bfloat16(inner, np.abs(c) * gram_error + 2 * np.abs(inner))
+        outer, outer_error = _bfloat16_product(gram, gram_error, inner, inner_error)
+        outer_error = _into_bfloat16(outer + a * eye, outer_error)
+        x, error = _bfloat16_product(outer + a * eye, outer_error, x, error)
+    return x, error
+
+
+def _bfloat16_product(x: Array, dx: Array, y: Array, dy: Array) -> tuple[Array, Array]:
+    """x y, and the error of its rounded twin, from errors of x and y."""
+    dz = np.abs(x) @ dy + dx @ np.abs(y) + dx @ dy * 2.0**-24
+    return x @ y, _into_bfloat16(x @ y, dz + (x.shape[1] + 1) * (np.abs(x) @ np.abs(y)))
+
+
+def _into_bfloat16(x: Array, error: Array) -> Array:
+    """The error with that of a rounding to 8 bits."""
+    return error + (np.abs(x) * 2**24 + error) * 2.0**-8
+
+
 def scale_(x: Array, s: float) -> Array:
     return np.abs(x * s)
 

@@ -21,6 +21,7 @@ def i(*values: int) -> np.ndarray:
 
 EITHER = (ValueError, IndexError)
 ADAM = (1.0, 0.1, 0.9, 0.9, 1e-8, 0.0, True)
+MUON = (1.0, 1.0, 0.9, True, 3.4445, -4.775, 2.0315, 1e-7, 5)
 SGD = (1.0, 0.1, 0.9, 0.0, 0.0, False, False)
 
 WRONG_SHAPES: list[tuple[str, tuple[Any, ...]]] = [
@@ -68,6 +69,11 @@ WRONG_SHAPES: list[tuple[str, tuple[Any, ...]]] = [
     ("adam_step", ([f(3)], [f(3)], [f(3)], [f(3)], [f(2)], *ADAM)),
     ("adam_step", ([f(3)], [f(3)], [f(3)], [f(3)], [], *ADAM)),
     ("adam_step", ([f(3)], [f(3)], [], [f(3)], [f(1)], *ADAM)),
+    ("muon_step", ([f(2, 3)], [f(2, 3)], [f(2, 3)], f(2), *MUON)),
+    ("muon_step", ([f(2, 3)], [f(2, 3)], [f(3, 2)], f(1), *MUON)),
+    ("muon_step", ([f(3)], [f(3)], [f(3)], f(1), *MUON)),
+    ("muon_step", ([f(2, 3)], [f(2, 3)], [f(2, 3)], f(1), *MUON[:-1], 100)),
+    ("muon_step", ([f(2, 3)], [f(2, 3)], [f(2, 3)], f(1), *MUON[:-1], -1)),
     ("sgd_step", ([f(3)], [f(3)], [f(4)], *SGD)),
     ("sgd_step", ([f(3)], [f(3), f(3)], None, *SGD)),
 ]

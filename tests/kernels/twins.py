@@ -271,11 +271,28 @@ def sgd_inputs(buffer: bool, nesterov: bool, first: bool) -> Any:
     return inputs
 
 
+def muon_inputs(tall: bool, nesterov: bool, steps: int) -> Any:
+    """The two matrices are (1, n) and (rows, n), or (1, 7) and (n, 7)."""
+
+    def inputs(i: Inputs) -> tuple[Any, ...]:
+        shape = (i.n + 1, 7) if tall else (i.rows + 1, i.n)
+        p, g, m = (i.weight(*shape) for _ in range(3))
+        rates = i.place(np.array([3.0, 5.0]), float32)
+        return p, g, m, rates, 0.7, 0.99, 0.9, nesterov, 3.4445, -4.775, 2.0315, 1e-7, steps
+
+    return inputs
+
+
 SINGLE = {"dtypes": (float32,)}
 OPTIMIZERS = [
     Twin("adam_step", name, adam_inputs(name == "adamw"), bounds.adam_step, turned,
          changed=(0, 2, 3, 4), listed=(0, 1, 2, 3, 4), **SINGLE)
     for name in ("adam", "adamw")
+] + [
+    Twin("muon_step", f"{name}-{steps}", muon_inputs(name == "tall", name == "tall", steps),
+         bounds.muon_step, lambda *a: (*a[:-1], a[-1] + 1), changed=(0, 2), listed=(0, 1, 2),
+         noticed=0.2, **SINGLE)
+    for name in ("wide", "tall") for steps in (0, 1)
 ] + [
     Twin("sgd_step", "plain", sgd_inputs(False, False, False), bounds.sgd_step, more_second,
          changed=(0,), listed=(0, 1), **SINGLE),

@@ -5,12 +5,23 @@ import pytest
 import torch
 
 from weft import optim
-from weft.optim.muon import COEFFICIENTS, adjusted_rate, orthogonalised
+from weft.kernels import active
+from weft.optim.muon import COEFFICIENTS, adjusted_rate
 
 # Each of 5 · 3 products rounds to 8 bits, and the polynomial's slope (3.4 at most) passes errors
 # on: as a share of the whole matrix, √15 · 2⁻⁹ · 3.4 in mean square.
 TOLERANCE = np.sqrt(15) * 2**-9 * COEFFICIENTS[0]
 SHAPES = [(8, 8), (16, 40), (40, 16), (1, 7), (64, 65)]
+
+
+def orthogonalised(matrices, coefficients, steps, eps):
+    """What the kernel makes of matrices that are their own first momentum, (N, R, C) each."""
+    moved = [np.zeros_like(matrix) for matrix in matrices]
+    means = [np.zeros_like(matrix) for matrix in matrices]
+    rates = np.full(len(moved), -1, np.float32)
+    rest = (1.0, 1.0, 0.0, False, *coefficients, eps, steps)
+    active.muon_step(moved, list(matrices), means, rates, *rest)
+    return np.stack(moved)
 
 
 def in_float64(matrix, coefficients, steps, eps):
@@ -25,8 +36,20 @@ def in_float64(matrix, coefficients, steps, eps):
     return x.T if matrix.shape[0] > matrix.shape[1] else x
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_orthogonalisation(shape):
+@pytest.fixture(params=active.native.isas() if active.native else ["reference"])
+def isa(request):
+    """Each instruction set in turn."""
+    if active.native is None:
+        yield request.param
+        return
+    before = active.native.isa()
+    active.native.set_isa(request.param)
+    yield request.param
+    active.native.set_isa(before)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (70, 300), (130, 67)], ids=str)
+def test_orthogonalisation(shape, isa):
     matrix = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     (ours,) = orthogonalised(matrix[None], COEFFICIENTS, 5, 1e-7)
     exact = in_float64(matrix, COEFFICIENTS, 5, 1e-7)

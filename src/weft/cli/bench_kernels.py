@@ -327,8 +327,13 @@ def _parameter_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     def sgd() -> Arguments:
         return *lists(3), 1e-3, 1e-3, 0.9, 0.0, 0.1, False, False
 
+    def muon() -> Arguments:
+        rates = np.full(12, 1e-3, np.float32)
+        return *lists(3), rates, 1.0, 1.0, 0.95, True, 3.4445, -4.775, 2.0315, 1e-7, 5
+
     size = f"12 x {4 * C} x {C}"
     yield Case(active.adam_step, adam, size=size, rewritten=(0, 2, 3))
+    yield Case(active.muon_step, muon, 12 * 5 * 2 * (4 + 1 + 4) * float(C) ** 3, size)
     yield Case(active.sgd_step, sgd, size=size, rewritten=(0, 2))
     yield Case(active.sum_of_squares, lambda: (lists(1)[0],), size=size)
     yield Case(active.scale_, lambda: (lists(1)[0], 0.999), size=size, rewritten=(0,))

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from weft.kernels import active
@@ -79,40 +78,19 @@ class Muon(Optimizer):
         self, group: Group, parameters: Arrays, gradients: Arrays, states: States, scale: float
     ) -> None:
         averages = buffers(states, "momentum_buffer", parameters)
-        decay = 1 - group["lr"] * group["weight_decay"]
-        if decay != 1:
-            active.scale_(parameters, decay)
-        shapes: dict[tuple[int, ...], list[tuple[Array, Array]]] = {}  # of (matrix, its update)
+        p, g, m, rates = [], [], [], []
         for parameter, gradient, average in zip(parameters, gradients, averages, strict=True):
-            step = momentum_step(
-                average, gradient, scale, group["momentum"], nesterov=group["nesterov"]
-            )
             for rows in parts(len(parameter), group["rows"]):
-                shapes.setdefault(parameter[rows].shape, []).append((parameter[rows], step[rows]))
-        options = group["ns_coefficients"], group["ns_steps"], group["eps"]
-        for alike in shapes.values():
-            rate = adjusted_rate(group["lr"], group["adjust_lr_fn"], alike[0][0])
-            directions = orthogonalised(np.stack([step for _, step in alike]), *options)
-            directions *= np.float32(rate)
-            for (matrix, _), direction in zip(alike, directions, strict=True):
-                matrix -= direction
-
-
-def momentum_step(
-    average: Array, gradient: Array, scale: float, momentum: float, *, nesterov: bool
-) -> Array:
-    """Move the `average` of gradients on, in place; returns what to go by, of the same shape.
-
-    That is the average, or with `nesterov` g + momentum · (average − g), for g = scale · gradient.
-    """
-    change = gradient - average if scale == 1 else np.float32(scale) * gradient - average
-    change *= np.float32(1 - momentum)
-    average += change
-    if not nesterov:
-        return average
-    change *= np.float32(momentum)  # g − average is now momentum / (1 − momentum) times the change
-    change += average
-    return change
+                p.append(parameter[rows])
+                g.append(gradient[rows])
+                m.append(average[rows])
+                rates.append(adjusted_rate(group["lr"], group["adjust_lr_fn"], parameter[rows]))
+        a, b, c = group["ns_coefficients"]
+        active.muon_step(
+            p, g, m, np.array(rates, np.float32),
+            scale, 1 - group["lr"] * group["weight_decay"], group["momentum"], group["nesterov"],
+            a, b, c, group["eps"], group["ns_steps"],
+        )  # fmt: skip
 
 
 def parts(count: int, rows: tuple[int, ...] | None) -> list[slice]:
@@ -127,41 +105,3 @@ def adjusted_rate(lr: float, rule: str | None, parameter: Array) -> float:
     if rule == "match_rms_adamw":
         return lr * 0.2 * math.sqrt(max(rows, columns))
     return lr * math.sqrt(max(1.0, rows / columns))
-
-
-def orthogonalised(
-    matrices: Array, coefficients: tuple[float, float, float], steps: int, eps: float
-) -> Array:
-    """About U Vᵀ for each matrix U S Vᵀ of `matrices` (N, rows, columns), in float32.
-
-    By Newton–Schulz iteration in bfloat16, as PyTorch does; but X is multiplied once by
-    a·I + b·G + c·G², G being the smaller of X Xᵀ and Xᵀ X, and so needs no sums of its own.
-    """
-    a, b, c = coefficients
-    tall = matrices.shape[1] > matrices.shape[2]
-    norms = np.sqrt([active.sum_of_squares([matrix]) for matrix in matrices])  # of Frobenius
-    scales = (1 / np.maximum(norms, eps)).astype(np.float32)
-    x = _rounded(matrices * scales[:, None, None])  # no singular value above 1
-    for _ in range(steps):
-        gram = active.matmul(x, x, tall, not tall)  # (N, n, n), n the smaller side
-        inner = _wide(gram)
-        inner *= np.float32(c)
-        diagonal(inner)[...] += np.float32(b)
-        outer = active.matmul(gram, _rounded(inner))  # b·G + c·G²
-        diagonal(outer)[...] = _rounded(_wide(diagonal(outer)) + np.float32(a))
-        x = active.matmul(x, outer) if tall else active.matmul(outer, x)
-    return _wide(x)
-
-
-def diagonal(matrices: Array) -> Array:
-    """A view of the diagonals of square `matrices`: (N, n, n) -> (N, n)."""
-    count, n, _ = matrices.shape
-    return matrices.reshape(count, n * n)[:, :: n + 1]
-
-
-def _rounded(x: Any) -> Array:
-    return active.cast(np.ascontiguousarray(x), ml_dtypes.bfloat16)
-
-
-def _wide(x: Any) -> Array:
-    return active.cast(np.ascontiguousarray(x), np.float32)

@@ -42,6 +42,7 @@ from weft.kernels.reference.matmul import (
     linear_swiglu_forward,
     matmul,
 )
+from weft.kernels.reference.muon import muon_step
 from weft.kernels.reference.norm import (
     layer_norm_backward,
     layer_norm_forward,
@@ -111,6 +112,7 @@ __all__ = [
     "lstm_forward",
     "matmul",
     "mul",
+    "muon_step",
     "pack_matrix",
     "pack_quantized",
     "packed_linear",

@@ -24,7 +24,7 @@ def adam_step(
     decoupled: bool,
 ) -> None:  # fmt: skip
     """One step of AdamW (decoupled) or Adam on each p, m and v, (...); counts it in `steps`, ()."""
-    _check(g, p, m, v)
+    check_lists(g, p, m, v)
     for P, G, M, V, step in zip(p, g, m, v, steps, strict=True):
         step += 1
         correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
@@ -45,7 +45,7 @@ def sgd_step(
     nesterov: bool, first: bool,
 ) -> None:  # fmt: skip
     """One step of SGD on each p and its momentum buffer; the first fills the buffer undampened."""
-    _check(g, p, *([] if buf is None else [buf]))
+    check_lists(g, p, *([] if buf is None else [buf]))
     for P, G, B in zip(p, g, [None] * len(p) if buf is None else buf, strict=True):
         G = scale * G
         if weight_decay:
@@ -68,12 +68,13 @@ def sum_of_squares(x: Arrays) -> float:
 
 def scale_(x: Arrays, s: float) -> None:
     """x *= s."""
-    _check(x, x)
+    check_lists(x, x)
     for a in x:
         a *= s
 
 
-def _check(g: Arrays, *changed: Arrays) -> None:
+def check_lists(g: Arrays, *changed: Arrays) -> None:
+    """Raises ValueError or TypeError unless all arrays of the lists are contiguous and alike."""
     for arrays in changed:
         if len(arrays) != len(g):
             raise ValueError(f"optimizer: {len(arrays)} arrays for {len(g)} gradients")
