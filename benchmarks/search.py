@@ -4,9 +4,11 @@
     python benchmarks/search.py random TEXT --minutes 1          # 30 points at random
     python benchmarks/search.py table                            # both, side by side
 
-Every run is a process of its own, `weft train` with `--minutes`, alone on the machine. Scores are
-bits per byte of the best checkpoint on the whole validation split, so that tokenizers compare.
-Results are appended to search.jsonl in --out, and what is there is not run again.
+Every run is a process of its own, `weft train` with `--minutes`, alone on the cores that it may
+use: `taskset -c 0` and `taskset -c 1` before two of these commands make two runs side by side, of
+one thread each. Scores are bits per byte of the best checkpoint on the whole validation split, so
+that tokenizers compare. Results are appended to search.jsonl in --out, with the number of cores,
+and what is there is not run again.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 
 from weft.cli.ladder import validation_score
 from weft.inference import load
+from weft.machine import usable_processors
 
 POINTS = 30
 Point = dict[str, Any]
@@ -104,8 +107,10 @@ def work(arguments: argparse.Namespace) -> None:
                 key = {"what": arguments.what, "text": text.stem, "minutes": minutes, "point": i}
                 if any(all(row[k] == v for k, v in key.items()) for row in known(file)):
                     continue
-                found = run(text, minutes, options, arguments.out / "run")
-                row = {**key, "options": options, **found}
+                name = "-".join(str(value) for value in key.values())
+                found = run(text, minutes, options, arguments.out / name)
+                shutil.rmtree(arguments.out / name, ignore_errors=True)
+                row = {**key, "cores": usable_processors(), "options": options, **found}
                 with file.open("a", encoding="utf-8") as log:
                     log.write(json.dumps(row) + "\n")
                 score = found.get("bits_per_byte", math.nan)
