@@ -377,7 +377,7 @@ def test_stories_are_judged(load):
     from weft.data.stories.corpus import story
 
     benchmark = load("stories")
-    told = [story(seed).body for seed in range(3)]
+    told = [story(seed).text for seed in range(3)]
     told.append(f"{told[0]}\n{told[1]}")  # one that goes on after its end
     values = benchmark.judge(told)
     assert (values["stories"], values["obey"], values["share"]) == (4, 3, 0.75)

@@ -1,9 +1,9 @@
-"""Sentence frames: text with slots, and who may be called `he` or `she` in it.
+"""Sentence frames: text with slots for people, things and words.
 
-A frame is a line such as `{a} gave {b} {x.a}.`; a slot names a role and a form. A person without
-a form is `Mia` or `she`, as the sentences before allow; `{a!}` is always the name; `{a.his}`,
-`{a.him}`, `{a.he}` are pronouns; `{x}` is `the red kite` or `the kite`, `{x.a}` is `a red kite`.
-Frames are compiled once; a later reader of stories can compile the same lines into patterns.
+A frame is a line such as `{a} gave {b} {x.a}.`; a slot names a role and a form. A person is called
+by name, `Mia` or `the crow`; `{a.he}`, `{a.him}`, `{a.his}` are pronouns, which only a frame can
+ask for. `{x}` is `the red kite` at each mention, `{x.a}` is `a red kite`, `{x.noun}` is `kite`.
+Frames are compiled once; what begins a sentence gets its capital by itself.
 """
 
 from __future__ import annotations
@@ -12,24 +12,21 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-SLOT = re.compile(r"\{([a-z]+)(!|\.[A-Za-z]+)?\}")
-SENTENCE_END = re.compile(r'[.!?]"? ')
+SLOT = re.compile(r"\{([a-z]+)(\.[a-z]+)?\}")
 PRONOUNS = {
-    "he": ("he", "him", "his", "himself", "was"),
-    "she": ("she", "her", "her", "herself", "was"),
-    "it": ("it", "it", "its", "itself", "was"),
-    "they": ("they", "them", "their", "themselves", "were"),
+    "he": ("he", "him", "his"),
+    "she": ("she", "her", "her"),
+    "it": ("it", "it", "its"),
+    "they": ("they", "them", "their"),
 }
-PRONOUN_FORMS = ("he", "him", "his", "himself", "was")
+PRONOUN_FORMS = ("he", "him", "his")
 
 
 @dataclass(frozen=True)
 class Slot:
     role: str
-    form: str  # "" chooses between name and pronoun
+    form: str  # "" is the name of a person, and the thing with its colour
     capital: bool  # it begins a sentence
-    sentence: int  # of the frame; in the first one, 0, a pronoun may point further back
-    spoken: bool  # inside quotation marks
 
 
 @dataclass(frozen=True)
@@ -43,15 +40,12 @@ class Frame:
 
 @cache
 def compile_frame(line: str) -> Frame:
-    """The frame that `line` describes."""
+    """The frame that `line` describes. Raises ValueError for a slot that is none."""
     texts, slots, position = [], [], 0
     for match in SLOT.finditer(line):
-        before = line[: match.start()]
-        form = "name" if match[2] == "!" else (match[2] or "").lstrip(".")
         texts.append(line[position : match.start()])
-        spoken = before.count('"') % 2 == 1
-        sentence = len(SENTENCE_END.findall(before))
-        slots.append(Slot(match[1], form, begins_sentence(before), sentence, spoken))
+        form = (match[2] or "").lstrip(".")
+        slots.append(Slot(match[1], form, begins_sentence(line[: match.start()])))
         position = match.end()
     texts.append(line[position:])
     if "{" in "".join(texts) or "}" in "".join(texts):
@@ -81,17 +75,6 @@ def read_frames(text: str) -> dict[str, tuple[Frame, ...]]:
     return {key: tuple(frames) for key, frames in found.items()}
 
 
-def titled(words: str) -> str:
-    """`Walk on Stilts`: capitals as in a title."""
-    small = ("a", "an", "the", "of", "on", "in", "out", "with", "from")
-    return " ".join(w if w in small else w[0].upper() + w[1:] for w in words.split())
-
-
 def with_article(words: str) -> str:
     """`an apple`, `a kite`."""
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
-
-
-def listed(words: list[str]) -> str:
-    """`x`, `x and y`, `x, y and z`."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,4 +1,4 @@
-"""A story as it stands on a page: its title, its paragraphs, and sentences with their numbers."""
+"""A story as it stands on a page: its paragraphs, and sentences with their numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 
 SENTENCE = re.compile(r'(?<!\bMr)(?<!\bMrs)[.!?]"?(?= |$)')
-LONGEST = 4_000  # characters; the longest story of the generator has 1,700
-TITLE_WORDS = 8
+LONGEST = 4_000  # characters; the longest story of the generator has 1,000
 
 
 @dataclass(frozen=True)
@@ -23,14 +22,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """`title` is empty when the text begins with its first sentence."""
-
-    title: str
     paragraphs: tuple[str, ...]
 
     @property
     def text(self) -> str:
-        return "\n".join(filter(None, (self.title, *self.paragraphs)))
+        return "\n".join(self.paragraphs)
 
     def sentences(self) -> list[tuple[Place, str]]:
         """Each sentence and where it begins; a sentence that is cut off is one as well."""
@@ -70,10 +66,5 @@ def split(paragraph: str) -> list[tuple[int, str]]:
 
 
 def read_page(text: str) -> Page:
-    """The page of a text. A first line without a full stop, of few words, is its title."""
-    lines = text[:LONGEST].strip("\n").split("\n")
-    first = lines[0]
-    titled = len(lines) > 1 and not re.search(r'\."?$', first)
-    if titled and len(first.split()) <= TITLE_WORDS:
-        return Page(first, tuple(lines[1:]))
-    return Page("", tuple(lines))
+    """The page of a text, cut after `LONGEST` characters."""
+    return Page(tuple(text[:LONGEST].strip("\n").split("\n")))

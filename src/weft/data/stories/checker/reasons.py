@@ -15,26 +15,23 @@ from weft.data.stories.plots import MODULES, PLOTS
 KINDS = {
     "word": "a word that no story has",
     "sentence": "a sentence that no frame makes",
-    "who": "somebody else, or a name or pronoun that does not fit",
+    "who": "somebody else, or a pronoun that does not fit",
     "what": "another thing, place or phrase than the story has",
-    "fact": "what cannot happen: nobody has it, it is elsewhere, it is not broken",
     "order": "a sentence of another story, or without its cause, or twice",
     "end": "cut off, or going on after its end",
-    "title": "a title of another story",
 }
 
 
 @dataclass(frozen=True)
 class Violation:
-    """What is wrong in a sentence; sentence 0 is the title."""
+    """What is wrong in a sentence; the first one is 1."""
 
     sentence: int
     kind: str  # a key of KINDS
     reason: str
 
     def __str__(self) -> str:
-        where = f"sentence {self.sentence}" if self.sentence else "title"
-        return f"{where}: {self.kind}: {self.reason}"
+        return f"sentence {self.sentence}: {self.kind}: {self.reason}"
 
 
 def check(text: str) -> list[Violation]:
@@ -51,9 +48,7 @@ def check(text: str) -> list[Violation]:
     for plot in likely(page)[:2]:
         reader, stuck = read(page, plot)
         if reader is not None:
-            if reader.titled:
-                return wrong
-            return [*wrong, Violation(0, "title", f'"{page.title}" is no title of this story')]
+            return wrong
         halts += stuck
     return sorted([*wrong, explain(page, halts)], key=lambda one: one.sentence)
 
@@ -70,8 +65,7 @@ def single(page: Page) -> list[Violation]:
 
 def likely(page: Page) -> list[str]:
     """The plots, first the one that has most of the page's sentences."""
-    text = page.text
-    counts = {name: sum(one in text for one in parts) for name, parts in pieces().items()}
+    counts = {name: sum(one in page.text for one in parts) for name, parts in pieces().items()}
     return sorted(counts, key=lambda name: -counts[name])
 
 
@@ -79,7 +73,7 @@ def likely(page: Page) -> list[str]:
 def pieces() -> dict[str, list[str]]:
     """By plot, the longest run of words of each frame."""
     found = {}
-    for name, module in zip(sorted(PLOTS), MODULES, strict=True):
+    for name, module in zip(PLOTS, MODULES, strict=True):
         lines = [line for line in module.FRAMES.splitlines() if line and line[0] != "@"]
         found[name] = [max(SLOT.split(line)[::3], key=len) for line in lines]
     return found
@@ -94,7 +88,7 @@ def explain(page: Page, halts: list[Halt]) -> Violation:
     number = page.number(place)
     if not last:
         return Violation(number, "order", "no story of the generator begins like this")
-    halt = min(last, key=lambda h: (h.begin, h.slot is None, not h.fact))
+    halt = min(last, key=lambda h: (h.begin, h.slot is None))
     at = page.sentences()
     if page.after_all(halt.begin) and halt.key != "end":
         return Violation(
@@ -103,10 +97,8 @@ def explain(page: Page, halts: list[Halt]) -> Violation:
     if halt.key == "end":
         return Violation(number, "end", "the story goes on after its end")
     sentence = at[min(number, len(at)) - 1][1]
-    if halt.fact:
-        return Violation(number, "fact", halt.fact)
     if halt.begin < place and halt.slot:
-        kind = "who" if halt.slot.role in "abcdgmtulhf" else "what"
+        kind = "who" if halt.slot.role in "abcdm" else "what"
         return Violation(
             number, kind, f'"{short(page.rest(place))}" where the story has "{halt.expected}"'
         )

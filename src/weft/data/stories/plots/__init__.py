@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from weft.data.stories.frames import FRAMES, SOLUTIONS
+from weft.data.stories import scenes
 from weft.data.stories.language import Frame, read_frames
 from weft.data.stories.plots import (
     broken,
     build,
-    fog,
-    found,
+    catch,
     gift,
-    greedy,
+    kindness,
     lie,
-    little_one,
-    lost,
+    missing,
     newcomer,
     noise,
-    plan,
+    picnic,
     practice,
     promise,
     race,
@@ -31,19 +29,14 @@ from weft.data.stories.plots import (
 )
 from weft.data.stories.teller import Teller
 
+MODULES = (broken, build, catch, gift, kindness, lie, missing, newcomer, noise, picnic, practice,
+           promise, race, seed, share, soup, stuck, trade)  # fmt: skip
 PLOTS: dict[str, Callable[[Teller], None]] = {
-    "broken": broken.plot, "build": build.plot, "fog": fog.plot, "found": found.plot,
-    "gift": gift.plot, "greedy": greedy.plot, "lie": lie.plot, "little_one": little_one.plot,
-    "lost": lost.plot, "newcomer": newcomer.plot, "noise": noise.plot, "plan": plan.plot,
-    "practice": practice.plot, "promise": promise.plot, "race": race.plot, "seed": seed.plot,
-    "share": share.plot, "soup": soup.plot, "stuck": stuck.plot, "trade": trade.plot,
-}  # fmt: skip
-MODULES = (broken, build, fog, found, gift, greedy, lie, little_one, lost, newcomer, noise, plan,
-           practice, promise, race, seed, share, soup, stuck, trade)  # fmt: skip
+    module.__name__.rpartition(".")[2]: module.plot for module in MODULES
+}
 
 
 @cache
 def all_frames() -> dict[str, tuple[Frame, ...]]:
     """The frames of every plot and the shared ones, by key; compiled once."""
-    texts = [FRAMES, SOLUTIONS, *(module.FRAMES for module in MODULES)]
-    return read_frames("\n".join(texts))
+    return read_frames("\n".join((scenes.FRAMES, *(module.FRAMES for module in MODULES))))

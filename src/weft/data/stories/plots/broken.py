@@ -1,134 +1,75 @@
-"""A borrowed thing breaks; the truth is told, at once or late, and the thing is mended."""
-# ruff: noqa: E501 (a frame is one line, however long)
+"""A friend breaks something by accident, is sorry, and somebody can mend it."""
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
+from weft.data.stories.vocabulary import neighbor, rows
+from weft.data.stories.world import Thing
 
 FRAMES = """
-@friendhas.treasure
-{b} had {x.a}. It was {b.his} greatest treasure.
-{b} had {x.a} that {b.his} aunt had made.
-Nobody had such a fine {x.noun} as {b!}. It was {x.praise}.
+@own.broken
+{when}, {a} showed {b} {x.a}.
 @broken.ask
-"May I borrow {x} until tomorrow?" asked {a!}.
-"Please, {b!}, may I take {x} home, only for today?" asked {a!}.
-"It is so beautiful," said {a!}. "May I take {x} home for one night?"
-@lend.borrow
-"Yes," said {b!}, "but be careful." And {b.he} put {x} into {a!}'s hands.
-{b} thought about it. Then {b.he} gave {x} to {a!}. "Take good care of it," {b.he} said.
-"Only because it is you," said {b!}, and {b.he} handed {x} over.
-@broken.vow
-"I will carry it like an egg," said {a!}.
-"I promise," said {a!}.
-{a} nodded many times.
-@broken.careless
-But at home {a} soon forgot to be careful. {a.He} ran and jumped with {x} in {a.his} hands.
-But {a} wanted to show {x} to everybody, and {a.he} ran much too fast.
-But {a} left {x} on the stairs and came running around the corner.
-@break.thing
-{a} fell, and {x} {x.breaks}.
-There was an ugly sound, and {x} {x.breaks}.
-Crack! It happened in a moment: {x} {x.breaks}.
-@broken.hide
-{a} looked around. Nobody had seen it. Quickly {a.he} pushed {x} under the bed.
-"Perhaps {b!} will forget about it," thought {a!}, and {a.he} hid {x} behind a chest.
-With a red face {a} wrapped {x} in a cloth and hid it behind the wood pile.
-@broken.bad
-But {a} could not eat, and {a.he} could not play. {a.He} thought of {x} all the time.
-That night {a} could not sleep. It was as if {x} called from its hiding place.
-All evening {a} had a strange pain in {a.his} stomach, and it did not come from the soup.
-@give.show
-{a} brought {x} out and gave it to {b!}.
-With both hands {a} held out {x}, and {b} took it.
-@broken.meet
-The next day {a} met {b!}. "Did you have fun with {x}?" asked {b!}.
-The next morning {b} stood at the door and smiled. "Good morning! How is my {x.noun}?"
-In the morning there was a knock. It was {b!}. "I have come for my {x.noun}," said {b!}.
-@broken.late
-{a} held {a.his} breath. Then {a.he} could bear it no longer.
-{a} wanted to run away, but {a.his} feet would not move.
-{a} looked at the ground. {a.His} face was hot.
-@broken.visit
-{when}, {a} came to visit {b!}.
-{when}, {b} showed {x} to {a!}.
-{when}, {g} played at {b!}'s house.
-@broken.brave
-{a} did not hide it. {a.He} took a deep breath.
-{a} knew that there was only one thing to do.
-{a} could have told a story about a storm or a thief. But {a.he} did not want to.
-@broken.truth
-"{b!}," said {a!}, "I broke {x}. I am so sorry."
-"It is broken," said {a!} softly. "I was not careful. I am very sorry."
-"I have to tell you something," said {a!}. "I broke {x}. Please forgive me."
+"May I hold it?" asked {b}. "Yes," said {a}, "but be careful."
+"May I hold it?" asked {b}. "With both hands," said {a}.
+@break.umbrella
+But {x} tore when {b} ran against the wind.
+@break.drum
+But {x} got a hole when {b} drummed too hard.
+@break.wagon
+But {x} lost a wheel when {b} drove over a stone.
+@break.cup
+But {x} fell into three pieces when {b} slipped on a plum.
+@break.watch
+But {x} stood still when {b} turned the key too far.
+@break.bear
+But {x} lost an ear when {b} pulled too hard.
 @broken.hurt
-{b} looked at {x} for a long time, and {b.his} lip trembled.
-{b} was very quiet. A tear ran down {b.his} cheek.
-{b} turned away and said nothing.
-@broken.forgive
-"I am sad," {b} said at last, "but I am glad that you told me."
-"Thank you for telling the truth," said {b!}. "That was harder than lying."
-"A {x.noun} can be mended," said {b!}. "A lie is harder to mend."
-@broken.idea
-"Come," said {a!}, "I know who can help us."
-"I will carry it to somebody who can mend it," said {a!}, "and you can come along."
-"Let us not cry," said {b!}. "Let us ask somebody who knows about such things."
-@go.mender
-Together {g} took it to {c!}, the {c.kind}, {p.at}.
-So {g} carried {x} to {c!}, the {c.kind}, {p.at}.
-@mend.sew
-{c} took a needle and a long thread and sewed {x} with tiny stitches.
-{c} threaded a needle, and stitch by stitch {x} became whole again.
-{c} looked for a thread of the right color, and soon the needle went up and down. When it stopped, {x} was whole again.
-@mend.glue
-{c} mixed a pot of glue and put {x} together again, piece by piece.
-{c} glued {x} with steady hands and told them to wait until it was dry.
-{c} put on {c.his} glasses, took a tiny brush and glued {x} so well that the crack was only a thin line.
-@mend.carve
-{c} took a piece of wood and carved a new part for {x}. It fitted perfectly.
-{c} sawed and carved and hammered, until {x} was whole again.
-{c} looked for the right piece of wood, and chips flew. By noon, {x} was mended.
-@mended.look
-You could still see where it had been broken. "That is not ugly," said {c!}. "That is its story."
-"Almost like new," said {b!}. "No, better! Now it is special."
-{b} turned {x} this way and that way. It was as good as before.
+For a while, nobody said a word.
+Now {a} wanted to cry.
+@broken.sorry
+"I am so sorry," said {b}.
+"It was my fault," said {b}. "I am sorry."
+@broken.go
+So they took {x} to {c}, the {c.kind}.
+So they ran with {x} to {c}, the {c.kind}.
+@mend.umbrella
+{c} sewed on a green leaf, and now {x} looked like a tree.
+@mend.drum
+{c} put on a new skin, and now {x} was louder than before.
+@mend.wagon
+{c} made a new wheel, and now {x} was the fastest in town.
+@mend.cup
+{c} had very good glue, and now {x} could stand again.
+@mend.watch
+{c} found a crumb inside, and now {x} went again.
+@mend.bear
+{c} sewed the ear on again, and now {x} could hear everything.
 @broken.pay
-To thank {c!}, {a} swept the floor and carried in the firewood.
-"And what do I owe you?" asked {a!}. "Nothing," said {c!}. "Only be careful next time."
+"What does it cost?" asked {b}. "One song," said {c}, and so they sang.
+"What does it cost?" asked {b}. "Two smiles," said {c}, and so they smiled.
 @lesson.broken
-From that day on, people could trust what {a} said.
-{a} learned that the truth is like cold water: the first moment is the worst.
-And when {a} borrowed something again, {a.he} really carried it like an egg.
-"I like {x} even better now," said {b!}, "because we mended it together."
+"Things may break," said {a}, "but friends do not."
+After that, {b} held everything with both hands.
+"Now I like it even more," said {a}.
 """
 
-PRAISES = ("as bright as on the first day", "smooth and light", "older than both of them")
+CASES = """
+umbrella | spotted umbrella | Mrs. Finch
+drum | little drum | Old Peter
+wagon | red wagon | Mr. Reed
+cup | blue cup | Mrs. Bell
+watch | silver watch | Grandpa Will
+bear | woolly bear | Grandma Rose
+"""
 
 
 def plot(s: Teller) -> None:
-    a_and_b = s.roles["g"]
-    scenes.introduce(s, "hasty")
-    mending = s.draw.way(("sew", "glue", "carve"))
-    x = s.roles["x"] = s.mendable(mending)
-    x.forms["praise"] = s.draw.pick(PRAISES)
-    s.tell("friendhas.treasure")
+    scenes.begin(s)
+    case, thing, who = s.draw.pick(rows(CASES))
+    s.roles.update(x=Thing(thing), c=neighbor(who))
+    s.tell("own.broken", "broken.ask")
     s.paragraph()
-    s.tell("broken.visit", "broken.ask", "lend.borrow")
-    s.maybe(0.5, "broken.vow")
+    s.tell(f"break.{case}", "broken.hurt", "broken.sorry")
     s.paragraph()
-    s.tell("broken.careless", "break.thing")
-    hidden = s.draw.chance(0.6)
-    if hidden:
-        s.tell("broken.hide")
-        s.maybe(0.7, "broken.bad")
-    s.paragraph()
-    s.tell("broken.meet")
-    s.tell("broken.late" if hidden else "broken.brave", "broken.truth")
-    s.tell("give.show", "broken.hurt", "broken.forgive")
-    s.paragraph()
-    s.roles["c"] = s.grown_up(mending)
-    s.maybe(0.5, "broken.idea")
-    s.tell("go.mender", a=a_and_b, p=s.roles["house"])
-    s.tell(f"mend.{mending}", "mended.look")
-    s.maybe(0.25, "broken.pay")
-    s.call("The Broken {x.cap}", "{b!}'s {x.title}", "The Truth", "{a!} Tells the Truth")
+    s.tell("broken.go", f"mend.{case}", "broken.pay")
     scenes.close(s, "lesson.broken")

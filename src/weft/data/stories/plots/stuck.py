@@ -1,85 +1,84 @@
-"""A thing is out of reach: up in a tree, out on the water, down in a hole."""
+"""A thing is out of reach: in a tree, on the water, in a hole. An animal that comes by can help."""
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
+from weft.data.stories.vocabulary import creature, rows
+from weft.data.stories.world import Thing
 
 FRAMES = """
+@own.stuck
+{when}, {a} took {x.a} to {p}.
 @stuck.play
-{a} let {b!} hold {x}, and then it was {a!}'s turn again.
-They played with {x}, and everything went well.
-{a} showed {b!} a trick with {x}. It worked twice.
-"Look what I can do!" called {a!}.
-@lose.high
-Then a gust of wind took {x} and carried it up into the highest branches of a tree.
-{a} threw {x} as high as {a.he} could. It did not come down again, for it hung in a tree.
-Up, up, up went {x}, and then it was stuck in the top of a tree.
-@lose.water
-A gust of wind blew, and {x} landed in the water and drifted away.
-{a} slipped, and {x} fell into the water. It floated away, farther and farther.
-{x} rolled down the bank and splashed into the water, where nobody could reach it.
-@lose.narrow
-{x} slipped out of {a!}'s fingers, rolled away and fell into a deep, narrow hole.
-{a} stumbled, and {x} fell into a crack between two stones.
-Cling! {x} jumped away and vanished in a dark little hole.
+{b} came along, and they both played with {x}.
+{b} came along and asked to play with {x}, too.
+@lose.kite
+But then {x} flew too high and was caught in a tree.
+@lose.boat
+But then {x} sailed too far, out to the middle of the pond.
+@lose.ball
+But then {x} jumped over a stone and fell into a deep hole.
+@lose.bell
+But then {x} rolled off a stone and sank to the bottom of the brook.
+@lose.hat
+But then {x} fell off the bridge and sailed away down the river.
+@lose.ring
+But then {x} jumped over the wall and fell into the well.
 @stuck.oh
-"Oh no!" cried {a!}.
-"My {x.noun}!" cried {a!}.
-"Now it is gone for ever," said {a!}.
-{a} stared after it with an open mouth.
-@stuck.highfail
-{a} jumped, but {x} was much too high.
-{b} threw a pine cone at it, but {b.he} missed.
-They shook the tree. Only leaves came down.
-{a} tried to climb the tree, but the trunk was too smooth.
-@stuck.waterfail
-{a} stretched out one arm, but the water was too wide.
-{b} reached for it with a branch, but the branch broke.
-{a} waded in up to {a.his} knees, but then it became too deep.
-They blew as hard as they could. {x} only floated farther away.
-@stuck.narrowfail
-{a} reached in, but {a.his} arm was too short.
-{b} tried it with a twig, but {x} only slid deeper.
-They both tried to lift the stone, but it did not move at all.
-{a} put one eye to the hole and saw nothing but darkness.
-@take.back
-{a} picked up {x} and held it tight.
-{a} took {x} in both hands and looked at it from all sides. It was not even scratched.
-{a} wiped {x} clean and smiled.
+"Oh no!" cried {a}.
+"My {x.noun}!" cried {a}.
+@stuck.try.kite
+{b} reached for {x}, but only shook down leaves.
+@stuck.try.boat
+{b} reached for {x}, but only got wet feet.
+@stuck.try.ball
+{b} reached for {x}, but one arm was too short.
+@stuck.try.bell
+{b} reached for {x}, but only caught an old boot.
+@stuck.try.hat
+{b} reached for {x}, but the river was faster.
+@stuck.try.ring
+{b} reached for {x}, but only pulled up cold water.
+@stuck.helper
+Then somebody else saw {x}. It was {d.a}.
+But somebody had watched {x}. It was {d.a}.
+@find.kite
+{d} flew up and pushed {x} out of the branches.
+@find.boat
+{d} swam out and pulled {x} back to the shore.
+@find.ball
+{d} crept into the hole and pushed {x} out with its nose.
+@find.bell
+{d} dived down and came up with {x} in its mouth.
+@find.hat
+{d} put one long leg into the river and caught {x} with its beak.
+@find.ring
+{d} crept down the wall and came up with {x} on its tail.
+@stuck.thanks
+"Thank you!" cried {a} and hugged {x}.
+{a} was so happy that {a.he} danced in a circle.
 @lesson.stuck
-"Next time we play in the middle, where nothing can happen," said {b!}.
-"It is not bad to get stuck," said {a!}. "It is only bad to give up."
-{g} had learned that the third idea is often the best one.
-After that, {a} held {x} with both hands.
-@lesson.small
-{a} had learned that nobody is too small to help.
-Whoever helps today may need help tomorrow.
-And {a} never again thought that small animals could not do big things.
+"Next time we will ask first," said {b}.
+"Two can do a lot," said {b}, "but three can do more."
+"It is not bad to get stuck," said {b}. "It is bad to give up."
 """
 
-FLAGS = {"high": ("thing", "fly"), "water": ("thing", "float"), "narrow": ("treasure", "small")}
+CASES = """
+kite | red kite | the meadow | crow
+boat | paper boat | the pond | swan
+ball | blue ball | the garden | weasel
+bell | silver bell | the brook | frog
+hat | yellow hat | the bridge | heron
+ring | golden ring | the well | lizard
+"""
 
 
 def plot(s: Teller) -> None:
-    need = s.draw.way(("high", "water", "narrow"))
-    kind, flag = FLAGS[need]
-    scenes.introduce(s)
-    scenes.treasure(s, kind, flag)
-    s.tell("own.loved")
+    scenes.begin(s)
+    case, thing, place, animal = s.draw.pick(rows(CASES))
+    s.roles.update(x=Thing(thing), p=place, d=creature(animal))
+    s.tell("own.stuck", "stuck.play")
     s.paragraph()
-    scenes.prepare_help(s, need)
-    scenes.set_out(s, s.place("tree" if need == "high" else need))
-    s.tell("stuck.play")
-    s.tell(f"lose.{need}", "stuck.oh")
+    s.tell(f"lose.{case}", "stuck.oh", f"stuck.try.{case}")
     s.paragraph()
-    s.tell(f"stuck.{need}fail")
-    s.maybe(0.6, f"stuck.{need}fail")
-    s.maybe(0.5, "sad")
-    s.maybe(0.4, "comfort")
-    s.paragraph()
-    method = scenes.solve(s, need)
-    s.tell("take.back")
-    if method == "wits":
-        s.tell("joy")
-    scenes.thank(s, method)
-    s.call("The {x.title}", "Out of Reach", "{a!}'s {x.title}", "{a!}, {b!} and the {x.cap}")
-    scenes.close(s, "lesson.small" if method == "creature" else "lesson.stuck")
+    s.tell("stuck.helper", f"find.{case}", "stuck.thanks")
+    scenes.close(s, "lesson.stuck")
