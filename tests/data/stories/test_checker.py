@@ -26,7 +26,7 @@ from weft.data.stories.world import Person, Thing
 
 COUNT = 60
 NAMES = [p.name for hero in vocabulary.heroes() for p in (hero.person, hero.friend)]
-OPTIONAL = ("say", "friend", "end")  # sentences without which a story is one as well
+OPTIONAL = ("say", "end")  # sentences without which a story is one as well
 
 Mutation = Callable[[Story, random.Random], str | None]
 

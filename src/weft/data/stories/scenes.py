@@ -36,7 +36,7 @@ def begin(s: Teller) -> None:
     s.tell("intro")
     if s.draw.chance():
         s.say(hero.habit)
-    s.maybe("friend")
+    s.tell("friend")
     s.paragraph()
 
 

@@ -67,11 +67,6 @@ class Teller:
             self.world.apply(key.partition(".")[0], self.roles)
             self._put(key, self.frames[key])
 
-    def maybe(self, *keys: str) -> None:
-        """Tell it or leave it out."""
-        if self.draw.chance():
-            self.tell(*keys)
-
     def say(self, line: str) -> None:
         """Tell sentences whose frame is given, not drawn; the event's key is `say`."""
         self._put("say", (compile_frame(line),))

@@ -27,7 +27,7 @@ But {d} ran after a butterfly.
 But {d} ate all the flowers beside the road.
 @race.steps
 And {a} did not stop. Step by step {a.he} went on.
-And {a} was slow, but did not look left or right.
+And {a} came along slowly and did not look left or right.
 @race.win
 "You did it!" cried {b} when {a} came in first.
 "What a race!" cried {b} when {a} came in first.
