@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from weft.errors import MalformedFileError
+from weft.replacing import replacing
 
 logger = logging.getLogger("weft")
 
@@ -124,9 +125,8 @@ def drop_samples_after(path: str | Path, step: int) -> None:
     events = read_events(path)
     kept = [e for e in events if e["kind"] != "sample" or e["step"] <= step]
     if len(kept) < len(events):
-        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-        temporary.write_text("".join(json.dumps(event) + "\n" for event in kept), "utf-8")
-        os.replace(temporary, path)
+        with replacing(path) as new:
+            new.write_text("".join(json.dumps(event) + "\n" for event in kept), "utf-8")
 
 
 def drop_after(path: str | Path, step: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.errors import ConfigError
+from weft.replacing import replacing
 
 MAX_TOML_BYTES = 1_000_000
 
@@ -34,13 +35,7 @@ def write_toml(path: str | Path, values: Mapping[str, Any]) -> None:
 
     import tomli_w
 
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            tomli_w.dump(dict(values), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(Path(path)) as new, new.open("wb") as file:
+        tomli_w.dump(dict(values), file)
+        file.flush()
+        os.fsync(file.fileno())

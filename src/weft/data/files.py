@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from weft.replacing import replacing
+
 
 def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:
     """Write `blocks` to a temporary file beside `path`, flush it to disk, rename it to `path`.
@@ -14,17 +16,11 @@ def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:
     `path`, if there was one, is untouched. Raises OSError (a full disk, a read-only folder).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            for block in blocks:
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as new, new.open("wb") as file:
+        for block in blocks:
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
     sync_folder(path.parent)
 
 

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from weft.data.documents import printable
 from weft.data.files import sync_folder
 from weft.errors import DataError, MalformedFileError
+from weft.replacing import replacing
 
 MAGIC = b"WEFTTOKS"
 VERSION = 1
@@ -92,21 +93,15 @@ def write_shard(
     and on the disk. Raises ValueError for an id outside the vocabulary, DataError for a full disk.
     """
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with replacing(path) as new, new.open("wb") as file:
             count = _write(file, arrays, vocab_size, bytes.fromhex(tokenizer_hash))
-        os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise DataError(
             f"cannot write the token shard: {error.strerror}; {printable(path)}; "
             "free some space or choose another folder"
         ) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
     return count
 

@@ -6,7 +6,6 @@ whole. Our own writer because the format is short, and the gguf package wants ev
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,6 +28,7 @@ from weft.formats.quantized import (
     QuantizedWeights,
     quantize_matrix,
 )
+from weft.replacing import replacing
 
 GGUFType = Literal["f32", "bf16", "f16", "q8_0", "q4_0"]
 TYPES = {"f32": F32, "bf16": BF16, "f16": F16, "q8_0": Q8_0, "q4_0": Q4_0}
@@ -64,17 +64,14 @@ def write_gguf(
     }
     header = _header(config, kinds, values)
     size = len(header) + sum(_padded(size_of(kinds[p.name], p.shape)) for p in parts(config))
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         durable.check_space(path.absolute().parent, size)
-        durable.write_file(temporary, _chunks(header, config, kinds, weights))
-        os.replace(temporary, path)
+        with replacing(path) as new:
+            durable.write_file(new, _chunks(header, config, kinds, weights))
         durable.sync_folder(path.absolute().parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WeftError(f"cannot write: {reason}; {path}; check the folder and its disk") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return _notes(config, tokenizer)
 
 

@@ -28,6 +28,7 @@ from weft.formats.torch_zip import (
     state_dict,
     torch_file,
 )
+from weft.replacing import replacing
 from weft.tokenizers import CharacterTokenizer, load_tokenizer
 from weft.tokenizers.strict_json import malformed, printable, shown
 
@@ -230,21 +231,17 @@ def _meta(tokenizer: CharacterTokenizer) -> dict[str, Any]:
 
 def _write_new(path: Path, buffers: Iterable[Any]) -> None:
     """Write a file under a name that nothing has yet, in one step."""
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         if os.path.lexists(path):
             raise FileExistsError
-        with temporary.open("xb") as file:
+        with replacing(path) as new, new.open("xb") as file:
             for buffer in buffers:
                 file.write(buffer)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
     except FileExistsError:
         raise ConfigError(f"there is one already; {printable(path)}; choose another name") from None
     except OSError as error:
         raise WeftError(
             f"cannot write: {error.strerror}; {printable(path)}; check the disk and the path"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

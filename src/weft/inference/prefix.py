@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from weft.formats import Weights
 from weft.formats.quantized import QuantizedWeights, RoundedWeights
 from weft.inference.decoder import Decoder
 from weft.models import KeyValueCache
+from weft.replacing import replacing
 
 Array = NDArray[Any]
 FORMAT = "weft prefix 1"
@@ -78,13 +78,9 @@ def save_prefix(path: str | Path, ids: Sequence[int], cache: KeyValueCache, make
     arrays = {name: array[:, 0, :, : len(ids)] for name, array in _arrays(cache).items()}
     arrays["ids"] = np.array(ids, np.int64)
     metadata = {"format": FORMAT, **dataclasses.asdict(maker)}
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        try:
+        with replacing(path) as new:
             write_file(new, tensors.encode(arrays, metadata))
-            os.replace(new, path)
-        finally:
-            new.unlink(missing_ok=True)
     except OSError as error:
         raise WeftError(
             f"cannot write the prompt cache: {error.strerror or error}; {path}; name another place"

@@ -10,7 +10,6 @@ What is read was perhaps written by somebody else: it is bounded, and every part
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +18,7 @@ from weft.checkpoint.bounded_json import parse_object, read_bytes
 from weft.errors import CheckpointError, ConfigError, MalformedFileError, WeftError
 from weft.inference.conversation import Conversation
 from weft.inference.options import LARGEST_SEED
+from weft.replacing import replacing
 
 FORMAT = "weft conversation 1"
 MAX_BYTES = 16 << 20
@@ -35,13 +35,9 @@ def save_conversation(path: str | Path, conversation: Conversation, model: str) 
         raise ConfigError(f"there is another file; {path}; choose another name")
     values = {"format": FORMAT, "model": model, "messages": list(_messages(conversation))}
     text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        try:
+        with replacing(path) as new:
             new.write_text(text, encoding="utf-8")
-            os.replace(new, path)
-        finally:
-            new.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WeftError(f"cannot save: {reason}; {path}; choose another name") from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from weft.checkpoint import RunFolder, durable
+from weft.replacing import replacing
 from weft.reports import sections
 from weft.reports.diagnosis import diagnose
 from weft.reports.facts import facts
@@ -45,11 +45,6 @@ def report(record: RunRecord) -> str:
 
 def write_page(path: Path, content: str) -> Path:
     """Write a page at once: a reader sees the old one or the new one. Raises `WeftError`."""
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with durable.one_line_errors("write the page", path):
-        try:
-            temporary.write_text(content, encoding="utf-8", errors="replace")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with durable.one_line_errors("write the page", path), replacing(path) as new:
+        new.write_text(content, encoding="utf-8", errors="replace")
     return path

@@ -39,6 +39,7 @@ from weft.data import (
 )
 from weft.data.prepare import TRAIN, VALIDATION
 from weft.errors import ConfigError, DataError
+from weft.replacing import replacing
 from weft.tokenizers import END_OF_TEXT, BPETokenizer, CharacterTokenizer, load_tokenizer
 from weft.training.progress import Progress
 
@@ -230,9 +231,8 @@ def check_same_data(dataset: Dataset, noted: Any, run: RunFolder) -> None:
 
 
 def _write_tokenizer(run: RunFolder, tokenizer: Any) -> None:
-    temporary = run.data_path / f"{TOKENIZER}.tmp-{os.getpid()}"
-    temporary.write_text(tokenizer.to_json(), encoding="utf-8")
-    os.replace(temporary, run.data_path / TOKENIZER)
+    with replacing(run.data_path / TOKENIZER) as new:
+        new.write_text(tokenizer.to_json(), encoding="utf-8")
 
 
 def _gpt2_folder() -> Path:

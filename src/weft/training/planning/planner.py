@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from weft.checkpoint import RunFolder, durable
 from weft.config import TrainConfig, from_dict
 from weft.data import Corpus, encode_documents, end_of_text, spread, statistics
 from weft.machine import machine
+from weft.replacing import replacing
 from weft.training.memory import memory_limit
 from weft.training.planning.plan import Plan, plan_model, plan_tokenizer
 from weft.training.planning.timing import step_seconds
@@ -56,10 +56,8 @@ class Planner:
 
     def write(self, run: RunFolder) -> None:
         """plan.json, into the run folder."""
-        temporary = run.plan_path.with_name(f"{run.plan_path.name}.tmp-{os.getpid()}")
-        with durable.one_line_errors("write the plan", run.path):
-            temporary.write_text(self.plan.to_json(), encoding="utf-8")
-            os.replace(temporary, run.plan_path)
+        with durable.one_line_errors("write the plan", run.path), replacing(run.plan_path) as new:
+            new.write_text(self.plan.to_json(), encoding="utf-8")
 
 
 def count_tokens(corpus: Corpus, tokenizer: Any) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 from weft.checkpoint.bounded_json import read_object
 from weft.checkpoint.durable import one_line_errors
 from weft.errors import CheckpointError, MalformedFileError
+from weft.replacing import replacing
 from weft.training.sweep.points import MOST_POINTS, Value
 
 FORMAT = "weft sweep 1"
@@ -66,13 +66,8 @@ class Record:
     def write(self, folder: Path) -> None:
         """Write the file. Raises `WeftError` where that fails."""
         text = json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1) + "\n"
-        new = folder / f".{FILE}.{os.getpid()}.new"
-        with one_line_errors("write the sweep's record", folder):
-            try:
-                new.write_text(text, encoding="utf-8")
-                os.replace(new, folder / FILE)
-            finally:
-                new.unlink(missing_ok=True)
+        with one_line_errors("write the sweep's record", folder), replacing(folder / FILE) as new:
+            new.write_text(text, encoding="utf-8")
 
 
 def read_record(folder: Path) -> Record:
