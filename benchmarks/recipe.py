@@ -43,6 +43,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "another seed": {"seed": 1},
     "no norm on q and k (llama)": {"arch": "llama"},
     "LayerNorm, ReLU² (gpt2)": {**GPT2, "positions": "rotary", "activation": "relu2"},
+    "learned positions (gpt2)": {**GPT2, "positions": "learned", "activation": "relu2"},
     "ALiBi (gpt2)": {**GPT2, "positions": "alibi", "activation": "relu2"},
     "tied embeddings": {"tie_embeddings": True},
     "AdamW alone": {"optimizer": "adamw", "learning_rate": 1e-2},
