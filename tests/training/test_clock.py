@@ -1,6 +1,7 @@
 """A run by the clock: its length follows the machine's speed, its schedule comes to its end."""
 
 import itertools
+import math
 import types
 
 import pytest
@@ -129,6 +130,19 @@ def test_more_steps_end_the_clock(quick, tmp_path, watch):
     second = quick(resume=True, steps=first.steps + 10)
     assert second.steps == first.steps + 10
     assert "minutes" not in read_toml(tmp_path / "run/config.toml")["train"]
+
+
+def test_passes_over_the_text_end_it_before_the_time(quick, tmp_path, watch):
+    begun, tokens = watch.now, 8 * 4  # of a step
+    result = quick(minutes=10.0, epochs=0.5, **BY_THE_CLOCK)
+    whole = next(e for e in read_events(tmp_path / "run/events.jsonl") if e["kind"] == "data")
+    assert result.steps == math.ceil(0.5 * whole["train_tokens"] / tokens)
+    assert watch.now - begun < 60
+    records = read_metrics(tmp_path / "run/metrics.jsonl")
+    peak = read_toml(tmp_path / "run/config.toml")["train"]["learning_rate"]
+    assert records[len(records) // 4]["lr"] == peak and records[-1]["lr"] < 0.2 * peak
+    more = quick(resume=True, epochs=1.0, minutes=10.0)
+    assert more.steps == math.ceil(whole["train_tokens"] / tokens)
 
 
 def test_a_failure_is_noted(quick, tmp_path):

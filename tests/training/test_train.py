@@ -11,7 +11,7 @@ from weft.checkpoint import RunFolder, best_checkpoint, load_checkpoint
 from weft.config import read_toml
 from weft.errors import ConfigError, DataError, MalformedFileError, WeftError
 from weft.random import default_generator
-from weft.runlog import read_metrics
+from weft.runlog import read_events, read_metrics
 from weft.training import Progress, train
 
 KEYS = ["step", "tokens", "train_loss", "lr", "grad_norm", "tokens_per_second", "seconds"]
@@ -126,6 +126,15 @@ def test_shards_are_used_where_they_are(quick, tmp_path):
     assert result.steps == 2 and not (tmp_path / "second/data/train.bin").exists()
 
 
+def test_epochs_are_steps_enough_to_read_the_text_so_often(quick, tmp_path):
+    result = quick(steps=None, epochs=0.05)
+    whole = next(e for e in read_events(tmp_path / "run/events.jsonl") if e["kind"] == "data")
+    tokens = result.tokens // result.steps
+    assert result.steps == math.ceil(0.05 * whole["train_tokens"] / tokens)
+    more = quick(resume=True, epochs=0.1)
+    assert more.steps == math.ceil(0.1 * whole["train_tokens"] / tokens) > result.steps
+
+
 def test_samples_are_shown_at_evaluations(quick):
     class Samples(Progress):
         shown = ()
@@ -155,6 +164,7 @@ def test_the_callers_random_stream_is_left_alone(quick):
         ({"n_layers": 2}, ConfigError, "did you mean n_layer?"),
         ({"n_embd": 15}, ConfigError, "n_embd 15 is not divisible by n_head 2"),
         ({"steps": 5, "minutes": 1.0}, ConfigError, "both steps and minutes"),
+        ({"steps": 5, "epochs": 1.0}, ConfigError, "both steps and epochs"),
         ({"tokenizer": "gpt2x"}, ConfigError, "gpt2x"),
         ({"vocab_size": 300}, ConfigError, "only --tokenizer bpe"),
         ({"block_size": 5000}, DataError, "5001"),

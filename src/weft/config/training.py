@@ -35,6 +35,9 @@ class TrainConfig:
     """Optimiser steps: 2,000 without `minutes`; with it, measured at the start and written here."""
     minutes: float | None = None
     """Wall-clock minutes to aim for, instead of `steps`."""
+    epochs: float | None = None
+    """Passes over the training text, instead of `steps`; with `minutes`, after which a run ends
+    before its time."""
     batch_size: int = 12
     """Sequences in a micro-batch (B)."""
     accumulate: int = 1
@@ -123,6 +126,8 @@ class TrainConfig:
             check_range(self, "warmup_steps", 0, LARGEST_INT)
         if self.minutes is not None:
             check_range(self, "minutes", 0, math.inf, above=True, below=True)
+        if self.epochs is not None:
+            check_range(self, "epochs", 0, math.inf, above=True, below=True)
         for name in ("seed", "sample_tokens"):
             check_range(self, name, 0, LARGEST_INT)
         if self.steps is not None and (self.warmup_steps or 0) > self.steps:

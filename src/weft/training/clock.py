@@ -45,6 +45,8 @@ class Clock:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._planned_at = 0.0
         self._end: int | None = None  # steps, where the run is to end before its time
+        epochs = session.config.epochs
+        self._most = math.inf if epochs is None else session.steps_of(epochs)
         self._noted = 0  # steps of the last plan that was worth a line
         step, self._sample = _measure(session, TIMED_SHARE * self.total)
         self._recent.append(step)
@@ -124,6 +126,11 @@ class Clock:
         return None if batches * rows * block_size >= whole else max(1, batches)
 
     @property
+    def ends_early(self) -> bool:
+        """Whether the passes over the text come to their end before the time."""
+        return self._steps >= self._most
+
+    @property
     def _steps(self) -> int:
         assert self.session.config.steps is not None
         return self.session.config.steps
@@ -135,7 +142,8 @@ class Clock:
         left = (1 - SPARE_SHARE) * self.total - self.journal.seconds - self._closing()
         step = statistics.fmean(self._recent)
         interval = self.session.config.eval_interval or MOST_EVALUATIONS
-        return done + max(0, math.floor(left / (step + self._evaluation() / interval)))
+        fitting = done + max(0, math.floor(left / (step + self._evaluation() / interval)))
+        return fitting if fitting <= self._most else max(done, int(self._most))
 
     def _evaluation(self) -> float:
         """Seconds of an evaluation on the way, with its sample and its save."""

@@ -124,6 +124,9 @@ def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
             known = list(dict.fromkeys(TRAIN_OPTIONS + MODEL_OPTIONS))
             raise ConfigError(unknown_key_message(name, known, "train"))
     given = {name: value for name, value in options.items() if value is not None}
+    for name in ("minutes", "epochs"):
+        if "steps" in given and name in given:
+            raise ConfigError(f"both steps and {name}; train; give one of them")
     return (
         {name: value for name, value in given.items() if name in TRAIN_OPTIONS},
         {name: value for name, value in given.items() if name in MODEL_OPTIONS},
@@ -134,12 +137,10 @@ def _new_config(options: dict[str, Any], resume: bool, family: str | None) -> Tr
     if "data" not in options:
         what = "there is no run to go on with" if resume else "no DATA given"
         raise ConfigError(f"{what}; {options['out']}; name a text file, a folder or `stories`")
-    if "steps" in options and "minutes" in options:
-        raise ConfigError("both steps and minutes; train; give one of them")
     if family == "ngram":
         counting.check_options(options)
         options = {**options, "steps": counting.STEPS}
-    if "steps" not in options and "minutes" not in options:
+    if not {"steps", "minutes", "epochs"} & options.keys():
         options = {**options, "steps": DEFAULT_STEPS}
     return from_dict(TrainConfig, options, "train")
 
@@ -223,9 +224,13 @@ def _clock(session: Session, journal: Journal, minutes: bool) -> Clock | None:
         session.set_minutes(given + before / 60)
     clock = Clock(session, journal)
     clock.begin(anew=minutes)
-    session.progress.message(
-        f"{session.config.minutes:g} minutes are about {session.config.steps} steps"
-    )
+    length = f"{session.config.minutes:g} minutes are about {session.config.steps} steps"
+    if clock.ends_early:
+        length = (
+            f"about {session.config.steps} steps: {session.config.epochs:g} passes over the text "
+            "need less than the time (--epochs asks for more)"
+        )
+    session.progress.message(length)
     return clock
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,6 +97,13 @@ class Session:
         """Targets in one step; of pairs, their average."""
         rows, accumulate, block_size = self._sizes
         return rows * accumulate * block_size if self.pairs is None else self.pairs.step_tokens
+
+    def steps_of(self, epochs: float) -> int:
+        """Steps in which the training split is read so many times."""
+        rows, accumulate, block_size = self._sizes
+        passage = rows * accumulate * (block_size if self.pairs is None else 1)
+        whole: int = len(self.dataset.train if self.pairs is None else self.pairs.train)
+        return max(1, math.ceil(epochs * whole / passage))
 
     @property
     def validation_tokens(self) -> int:
@@ -212,6 +220,8 @@ def begin(
         origin.load(model)
         session.origin = origin
     session.facts = source.look(progress)
+    if config.epochs is not None and config.minutes is None:
+        session.set_steps(session.steps_of(config.epochs))
     return session
 
 
@@ -237,6 +247,8 @@ def take_up(
         run, config, model_config, tokenizer, dataset, model, Optimization(model, config), progress
     )
     session.check_data()
+    if "epochs" in changes and config.minutes is None:
+        session.set_steps(session.steps_of(changes["epochs"]))
     session.changes = list(stored.get("changes", []))
     session.origin = stored_origin(stored.get("from"), str(run.config_path))
     if checkpoint is not None:
@@ -281,8 +293,8 @@ def _changed(before: TrainConfig, changes: Mapping[str, Any], run: RunFolder) ->
         fixed["data"] = before.data
     _refuse_changes(fixed, {**dict.fromkeys(FIXED), **stored}, "the data", run)
     values = {**stored, **changes, "data": before.data}
-    if "steps" in changes:
-        values.pop("minutes", None)  # from here on it is a run of so many steps
+    if "steps" in changes:  # from here on it is a run of so many
+        values = {**values, "minutes": None, "epochs": None}
     if "learning_rate" in changes and "min_learning_rate" not in changes:
         values.pop("min_learning_rate", None)
     return resolve(from_dict(TrainConfig, values, "train"))

@@ -117,6 +117,16 @@ def test_a_tiny_text_has_a_window_that_fits(facts):
     assert value(plan, "block_size") < 100
 
 
+def test_a_tiny_text_is_read_so_often_and_not_more(facts):
+    short, long = (planned(facts, minutes, train_tokens=9_000) for minutes in (0.5, 10.0))
+    assert value(short, "epochs") == value(long, "epochs") == rules.MOST_PASSES
+    assert short.steps == long.steps and short.weights == long.weights < 200_000
+    assert short.tokens == pytest.approx(rules.MOST_PASSES * 9_000, rel=0.02)
+    wanted = planned(facts, 10.0, train_tokens=9_000, epochs=400.0)
+    assert wanted.epochs == pytest.approx(400, rel=0.01) and wanted.weights > long.weights
+    assert "epochs" not in planned(facts, 1.0, train_tokens=10**6).train
+
+
 def test_the_tokenizer_follows_the_text(facts):
     assert value(planned(facts, 5.0), "tokenizer") == "char"
     book = dataclasses.replace(facts, bytes=10**6, characters=10**6)

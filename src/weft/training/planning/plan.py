@@ -119,10 +119,17 @@ def plan_model(
     """
     seconds = max(0.01, SHARE * left)
     limit = memory_limit() if limit is None else limit
-    rung, step = _size(vocab_size, train_tokens, given, seconds, timer, limit)
+    passes = given.get("epochs", rules.MOST_PASSES)
+    worth = passes * train_tokens
+    rung, step, read = _size(vocab_size, train_tokens, given, seconds, worth, timer, limit)
     steps = max(1, int(seconds / step))
     reason = f"of those whose {steps:,} steps of {1e3 * step:.0f} ms fit, the best size"
     model, train = plan.model, plan.train
+    if steps * read > worth:
+        steps = max(1, math.ceil(worth / read))
+        reason = f"the best size for {passes:g} passes over the text"
+        heart = "more passes over a text this short only learn it by heart"
+        plan.choose(train, "epochs", Ruled(rules.MOST_PASSES, heart), given)
     arch = Ruled("qwen3", "rotary positions, RMSNorm, norms on queries and keys")
     plan.choose(model, "arch", arch, given)
     for name in ("n_embd", "n_layer"):
@@ -131,10 +138,10 @@ def plan_model(
     heads = _heads(width) if "n_embd" in given else rung.n_head
     plan.choose(model, "n_head", Ruled(heads, f"heads of {width // heads}"), given)
     window = "a window as long as pays in this time"
-    length = plan.choose(model, "block_size", Ruled(_block(rung, train_tokens), window), given)
-    rows = plan.choose(train, "batch_size", Ruled(rung.batch_size, "sequences in a step"), given)
+    plan.choose(model, "block_size", Ruled(_block(rung, train_tokens), window), given)
+    plan.choose(train, "batch_size", Ruled(rung.batch_size, "sequences in a step"), given)
     plan.steps, plan.step_seconds = steps, step
-    plan.tokens = steps * rows * length * given.get("accumulate", 1)
+    plan.tokens = steps * read
     plan.epochs = plan.tokens / max(train_tokens, 1)
     config, _ = _configs(vocab_size, {**model, **train, **given})
     plan.weights = count_parameters(config)
@@ -179,14 +186,16 @@ def _size(
     train_tokens: int,
     given: Mapping[str, Any],
     seconds: float,
+    worth: float,
     timer: Timer,
     limit: int,
-) -> tuple[Rung, float]:
-    """The best size for the time, and the seconds of its step.
+) -> tuple[Rung, float, int]:
+    """The best size for the time, and the seconds and tokens of its step.
 
+    Of the tokens that it can read, so many count as are `worth` reading.
     Sizes are timed from the smallest up, until one is beyond the best and further from it.
     """
-    best: tuple[Rung, float] | None = None
+    best: tuple[Rung, float, int] | None = None
     before, least = 0.0, math.inf  # FLOP of a step of the best; how far from the best size
     for rung in RUNGS:
         options = {**_options(rung, train_tokens), **given}
@@ -199,12 +208,12 @@ def _size(
             if work <= before or estimate(config, train).total > MOST_MEMORY * limit:
                 continue
             guess = GAIN * best[1] * work / before  # a hopeful one
-            if rules.size_error(tokens * seconds / guess, weights) < -least:
+            if rules.size_error(min(tokens * seconds / guess, worth), weights) < -least:
                 break
         step = timer(config, train)
-        error = rules.size_error(tokens * seconds / step, weights)
+        error = rules.size_error(min(tokens * seconds / step, worth), weights)
         if abs(error) < least:
-            best, before, least = (rung, step), work, abs(error)
+            best, before, least = (rung, step, tokens), work, abs(error)
         elif error < 0:
             break
     assert best is not None
@@ -242,7 +251,7 @@ def _configs(vocab_size: int, options: Mapping[str, Any]) -> tuple[ModelConfig, 
     values = {name: value for name, value in options.items() if name in names}
     model = from_dict(ModelConfig, {**values, "vocab_size": vocab_size}, "plan")
     names = {field.name for field in dataclasses.fields(TrainConfig)}
-    names -= {"data", "out", "minutes", "vocab_size", "warmup_steps", "eval_interval"}
+    names -= {"data", "out", "minutes", "vocab_size", "warmup_steps", "eval_interval", "epochs"}
     values = {name: value for name, value in options.items() if name in names}
     values = {"learning_rate": 1e-3, **values, "steps": 1_000_000}
     values["precision"] = precision.resolve(values.get("precision", "auto"))

@@ -53,6 +53,7 @@ MOST_CHARACTERS = 512  # in a vocabulary of characters
 TOKENS_PER_WEIGHT = 3.2
 DECAY = 0.6
 DROPOUTS, MOST_DROPOUT = ((30.0, 0.0), (60.0, 0.1), (400.0, 0.2)), 0.3  # below which index
+MOST_PASSES = 40.0  # over a text; what more of them bring is learning by heart
 SHORT_RUN = 1000  # steps below which Muon's momentum should forget faster
 
 
@@ -84,6 +85,7 @@ def size_error(tokens: float, weights: int) -> float:
 
     Its weights are a third of them: 0.6 million tokens in 5 s were best spent on 0.23 million
     weights of blocks, 3.2 million in a minute on 0.86 million. Half or twice the size cost 1 %.
+    Of a tiny text the passes count that are worth their while: `MOST_PASSES`.
     """
     return math.log(tokens / (TOKENS_PER_WEIGHT * weights))
 
