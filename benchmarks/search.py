@@ -75,7 +75,8 @@ def run(text: Path, minutes: float, options: Point, folder: Path) -> dict[str, A
     done = subprocess.run(words, capture_output=True, text=True)
     found: dict[str, Any] = {"wall_seconds": time.monotonic() - begin, "code": done.returncode}
     if done.returncode:
-        return {**found, "error": done.stderr.strip().splitlines()[-1]}
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return {**found, "error": said[-1]}
     result = json.loads(done.stdout)
     score, _ = validation_score(folder, load(folder))
     names = ("steps", "tokens", "val_loss", "tokens_per_second")
