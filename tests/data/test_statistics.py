@@ -69,6 +69,13 @@ def test_kinds_of_real_texts(shakespeare: Path) -> None:
     assert 2.5 < found.zlib_bits < 3.5
 
 
+def test_no_script_costs_zlib_more(tmp_path: Path) -> None:
+    moved = "".join(chr(0x400 + ord(c)) for c in PROSE)
+    latin, cyrillic = of(tmp_path, PROSE), of(tmp_path, moved)
+    assert cyrillic.bytes_per_character == 2 * latin.bytes_per_character
+    assert cyrillic.zlib_bits == latin.zlib_bits > 0
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_large_text_is_sampled(tmp_path: Path, monkeypatch, packed: bool) -> None:
     module = sys.modules["weft.data.statistics"]

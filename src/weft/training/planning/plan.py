@@ -151,8 +151,8 @@ def plan_model(
         train["eval_batches"] = max(FEWEST_EVALUATED, int(EVALUATED * steps))
     plan.memory_bytes = estimate(*_configs(vocab_size, {**model, **train, **given})).total
     if plan.text:
-        size, packed = plan.text["bytes"], plan.text["zlib_bits"]
-        plan.expected = rules.expected_bits(60 * plan.minutes, size, packed)
+        facts = (plan.text[n] for n in ("bytes", "zlib_bits", "bytes_per_character"))
+        plan.expected = rules.expected_bits(60 * plan.minutes, *facts)
 
 
 def _optimisation(plan: Plan, width: int, vocab_size: int, given: Mapping[str, Any]) -> None:

@@ -115,13 +115,16 @@ def momentum(steps: int) -> Ruled:
     return Ruled(0.95, "Muon's own")
 
 
-def expected_bits(seconds: float, size: int, zlib_bits: float) -> tuple[float, float]:
+def expected_bits(
+    seconds: float, size: int, zlib_bits: float, bytes_per_character: float
+) -> tuple[float, float]:
     """A band for bits per byte on text that was not seen.
 
-    From what zlib makes of the text, from its length, and a little from the time: a line through
-    few texts (docs/planning.md), so the band is wide.
+    From what zlib makes of a character, from the text's length, and a little from the time: a line
+    through few texts (docs/planning.md), so the band is wide.
     """
-    middle = (1.45 + 0.22 * zlib_bits) * (1 + 3500 / max(size, 1)) * (seconds / 50) ** -0.018
+    middle = (1.45 + 0.22 * zlib_bits) / bytes_per_character
+    middle *= (1 + 3500 / max(size, 1)) * (seconds / 50) ** -0.018
     return 0.88 * middle, 1.12 * middle
 
 
