@@ -25,7 +25,8 @@ struct Tiles {
       public:
         explicit Session(const Epilogue& epilogue) : epilogue(epilogue) { configure(); }
         ~Session() {
-            finish_rows(waiting, sums[1 - turn][0], 0, waiting_height, epilogue);
+            if (waiting_height > 0) // else there may never have been a block that waits
+                finish_rows(waiting, sums[1 - turn][0], 0, waiting_height, epilogue);
             _tile_release();
         }
         Session(const Session&) = delete;
