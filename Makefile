@@ -12,12 +12,12 @@ PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 demo: build
 	$(PY) -m weft train stories --out runs/demo --overwrite --minutes 1 --tokenizer bpe \
-		--vocab-size 1536 --arch llama --n-layer 3 --n-head 4 --n-embd 128 --block-size 192 \
-		--batch-size 8 --learning-rate 0.004 --optimizer muon --schedule wsd --decay-fraction 0.6
+		--vocab-size 1536 --arch llama --n-layer 3 --n-head 4 --n-embd 128 --block-size 224 \
+		--batch-size 7 --learning-rate 0.004 --optimizer muon --schedule wsd --decay-fraction 0.6
 	@echo
-	$(PY) -m weft generate runs/demo "Once upon a time" --max-tokens 300 --temperature 0.3 --seed 1
+	$(PY) -m weft generate runs/demo "Once upon a time" --stop Once --temperature 0.3 --seed 1
 	@echo
-	@echo 'Next:  .venv/bin/python -m weft generate runs/demo "Once upon a time there was a brave mouse" --temperature 0.3 --seed 2'
+	@echo 'Next:  .venv/bin/python -m weft generate runs/demo "Once upon a time there was a brave mouse" --stop Once --temperature 0.3'
 	@echo '       .venv/bin/python -m weft info runs/demo'
 	@echo '       .venv/bin/python -m weft train YOUR_TEXT.txt --minutes 10'
 

@@ -1,7 +1,7 @@
 """How many of the stories that a model tells obey the grammar and the facts of their generator.
 
     python benchmarks/stories.py runs/demo                     # 200 stories, seeds 0 to 199
-    python benchmarks/stories.py runs/demo --temperature 0.5 --json
+    python benchmarks/stories.py runs/demo --temperature 0.8 --json
     python benchmarks/stories.py runs/demo --show 3            # and three that do not, with reasons
 
 Each begins with the prompt and ends at an empty line, as `weft generate MODEL "Once upon a time"
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--prompt", default="Once upon a time")
-    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--temperature", type=float, default=0.3)
     parser.add_argument("--min-p", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=0)

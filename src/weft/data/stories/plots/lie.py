@@ -16,7 +16,7 @@ FRAMES = """
 "Where is {x}?" asked {m}.
 @lie.told
 "It was {d}," said {a} and looked at the ceiling.
-"I think it was {d}," said {a}, and {a.his} ears turned red.
+"I think it was {d}," said {a}, and both ears turned red.
 @pays.cat
 So the cat got no milk that day.
 @pays.dog

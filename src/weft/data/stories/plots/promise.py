@@ -11,8 +11,8 @@ FRAMES = """
 But then {b} called, "Come and play with me!"
 But then {b} called, "Come and swim with me!"
 @promise.play
-They had so much fun that they forgot everything.
-They laughed so much that they forgot the time.
+They had so much fun that {a} forgot to {task}.
+They laughed so much that {a} forgot to {task}.
 @promise.oh
 "Oh no!" cried {a}. "I promised to {task}!"
 "I forgot something!" cried {a}. "I promised to {task}!"

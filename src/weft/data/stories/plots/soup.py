@@ -18,8 +18,8 @@ Then {a} stirred the soup. "Only a carrot is missing."
 So {b} ran home and brought a carrot.
 So {b} went and fetched a carrot.
 @soup.second
-Then Mrs. Bell looked in. "Only salt is missing," said {a}.
-Then Mrs. Bell came by. "Only salt is missing," said {a}.
+Then Mrs. Bell looked in and saw {x}. "Only salt is missing," said {a}.
+Then Mrs. Bell came by and saw {x}. "Only salt is missing," said {a}.
 @soup.salt
 So Mrs. Bell ran home and brought salt.
 So Mrs. Bell went and fetched salt.
