@@ -131,6 +131,7 @@ def test_under_training_goes_by_the_validation_loss_where_there_is_enough_of_it(
     assert "validation loss was still" in found(record(train, falling), "under-trained").message
     turned = np.concatenate([falling[:20], falling[19] + np.arange(10) * 0.004])
     assert "under-trained" not in kinds(record(train, turned))
+    assert "under-trained" not in kinds(record(train, falling, train_options={"epochs": 40.0}))
 
 
 def test_a_decay_is_taken_into_account():

@@ -45,6 +45,9 @@ def test_a_text_that_is_tiny_for_the_model():
     assert "read 13 times" in finding.message and "(62 read it 8 times)" in finding.advice
     once = {**DATA, "train_tokens": 12_800}
     assert "tiny-text" not in kinds(record(decay(100), events=[once]))
+    for epochs, says in ((13.0, False), (5.0, True)):  # as often as it was to be read, and more
+        run = record(decay(100), events=[data], train_options={"epochs": epochs})
+        assert ("tiny-text" in kinds(run)) == says
     unknown = record(decay(100), events=[data], model={"n_layer": "many"})
     assert "tiny-text" not in kinds(unknown)
 

@@ -10,7 +10,7 @@ from weft.checkpoint import RunFolder, latest_checkpoint
 from weft.config import read_toml
 from weft.errors import WeftError
 from weft.runlog import read_events, read_metrics
-from weft.training import clock, journal, loop, run
+from weft.training import Progress, clock, journal, loop, run
 
 
 class Time:
@@ -37,6 +37,16 @@ def watch(monkeypatch):
 
         monkeypatch.setattr(module, "gradients", gradients)
     return time
+
+
+class Times(Progress):
+    """Notes what it is told of the time."""
+
+    def __init__(self):
+        self.shown = []
+
+    def time(self, done_seconds, total_seconds):
+        self.shown.append((done_seconds, total_seconds))
 
 
 BY_THE_CLOCK = {"steps": None, "eval_interval": None, "schedule": "wsd", "decay_fraction": 0.5}
@@ -134,7 +144,10 @@ def test_more_steps_end_the_clock(quick, tmp_path, watch):
 
 def test_passes_over_the_text_end_it_before_the_time(quick, tmp_path, watch):
     begun, tokens = watch.now, 8 * 4  # of a step
-    result = quick(minutes=10.0, epochs=0.5, **BY_THE_CLOCK)
+    progress = Times()
+    result = quick(minutes=10.0, epochs=0.5, progress=progress, **BY_THE_CLOCK)
+    done, total = progress.shown[-1]
+    assert done <= total < 1.2 * done < 60  # and nobody is told to wait for ten minutes
     whole = next(e for e in read_events(tmp_path / "run/events.jsonl") if e["kind"] == "data")
     assert result.steps == math.ceil(0.5 * whole["train_tokens"] / tokens)
     assert watch.now - begun < 60

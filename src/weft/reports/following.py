@@ -133,7 +133,8 @@ class Followed:
     def _set_clock(self, figures: Figures, age: float) -> None:
         minutes = number(_table(self._config, "train").get("minutes"))
         seconds = number(figures.last.get("seconds"))
-        if minutes is not None and minutes > 0 and seconds is not None:
+        early = _table(self._config, "train").get("epochs") is not None  # before its time
+        if minutes is not None and minutes > 0 and seconds is not None and not early:
             figures.by_clock(seconds + age, 60 * minutes)
 
     def _take(self, event: dict[str, Any], figures: Figures) -> None:

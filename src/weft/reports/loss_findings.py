@@ -188,6 +188,8 @@ def still_falling(record: RunRecord) -> Finding | None:
     curve = curve_of(record)
     if not has_ended(record) or len(curve.losses) < 20 or _past_best(record):
         return None
+    if option(record, "epochs"):
+        return None  # it was to read the text so often and no more
     begin, end, falling_rate, steady = _window(curve)
     found = _slope_between(record, curve, curve.steps[begin], curve.steps[end - 1])
     minutes = float(curve.seconds[-1]) / 60

@@ -17,7 +17,15 @@ from weft.checkpoint import RunFolder
 from weft.config import NGramConfig, model_from_dict
 from weft.data import TokenShard
 from weft.errors import WeftError
-from weft.reports.finding import Finding, facts_of, figure, last_step, percent, vocabulary_of
+from weft.reports.finding import (
+    Finding,
+    facts_of,
+    figure,
+    last_step,
+    option,
+    percent,
+    vocabulary_of,
+)
 from weft.reports.record import RunRecord
 from weft.training.memory import count_parameters
 
@@ -75,6 +83,8 @@ def tiny_text(record: RunRecord) -> Finding | None:
     passes = seen / tokens
     if tokens / weights >= FEWEST_TOKENS or passes < PASSES:
         return None
+    if passes < 1.1 * (option(record, "epochs") or 0):
+        return None  # it was chosen with its passes
     return Finding(
         "tiny-text",
         "note",

@@ -127,8 +127,15 @@ class Clock:
 
     @property
     def ends_early(self) -> bool:
-        """Whether the passes over the text come to their end before the time."""
-        return self._steps >= self._most
+        """Whether the run comes to its end before the time: of its passes, or as it over-fits."""
+        return self._end is not None or self._steps >= self._most
+
+    def length(self, done: int) -> float:
+        """Seconds that the run will have taken; less than its time where it ends early."""
+        if not self.ends_early:
+            return self.total
+        rest = (self._steps - done) * statistics.fmean(self._recent)
+        return min(self.total, self.journal.seconds + rest + self._closing())
 
     @property
     def _steps(self) -> int:

@@ -64,7 +64,7 @@ class Loop:
             if self.clock is not None:
                 self.clock.observe("step", time.monotonic() - begin)
                 self.clock.plan(step)
-                self.session.progress.time(self.journal.seconds, self.clock.total)
+                self.session.progress.time(self.journal.seconds, self.clock.length(step))
             val_loss = self._evaluate(record) if self._is_due(step) else None
             self._log(record)
             if val_loss is not None:
