@@ -73,10 +73,11 @@ def exchanged_names(one: Story, rng: random.Random) -> str | None:
 
 def other_neighbor(one: Story, rng: random.Random) -> str | None:
     c = one.events[-1].roles.get("c")
-    others = [p.name for p in map(vocabulary.person, vocabulary.NEIGHBORS.strip().splitlines())]
     if c is None:
         return None
-    return changed(one.text, rng, c.name, rng.choice([n for n in others if n != c.name]))
+    return changed(
+        one.text, rng, c.name, rng.choice([n for n in vocabulary.neighbors() if n != c.name])
+    )
 
 
 def other_animal(one: Story, rng: random.Random) -> str | None:

@@ -42,6 +42,8 @@ def test_forms_and_capitals(line: str, expected: str) -> None:
 def test_people_of_a_line() -> None:
     will = person("Grandpa Will he clock maker")
     assert (will.name, will.gender, will.kind) == ("Grandpa Will", "he", "clock maker")
+    with pytest.raises(ValueError, match="no name"):
+        person("Mia girl")
     assert with_article("old hat") == "an old hat" and with_article("red hat") == "a red hat"
 
 

@@ -17,7 +17,6 @@ PRONOUNS = {
     "he": ("he", "him", "his"),
     "she": ("she", "her", "her"),
     "it": ("it", "it", "its"),
-    "they": ("they", "them", "their"),
 }
 PRONOUN_FORMS = ("he", "him", "his")
 

@@ -1,4 +1,4 @@
-"""Who tells and meets in the stories: heroes with a friend and a habit, and their neighbours.
+"""Who is in the stories: heroes, each with a friend and a habit, and their neighbours.
 
 Every line is one entry, its fields divided by `|`; the stories are written in ASCII. Who somebody
 is does not change from story to story, so that a reader gets to know them.
@@ -7,6 +7,7 @@ is does not change from story to story, so that a reader gets to know them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,15 +55,15 @@ class Hero:
 
 
 def person(words: str) -> Person:
-    """The person of `Mia she girl`, `Mrs. Finch she tailor` or `Grandpa Will he clock maker`."""
-    before, pronoun, kind = next(
-        words.partition(f" {pronoun} ") for pronoun in ("she", "he") if f" {pronoun} " in words
-    )
-    return Person(before, pronoun.strip(), kind)
+    """The person of `Mia she girl` or `Grandpa Will he clock maker`. ValueError if it is none."""
+    found = re.fullmatch(r"(.+) (she|he) (.+)", words)
+    if found is None:
+        raise ValueError(f"no name, pronoun and kind: {words}")
+    return Person(found[1], found[2], found[3])
 
 
 def creature(kind: str) -> Person:
-    """A small animal: `the crow`, `it`, and `a little crow` where it is first met."""
+    """An animal that has no name: `the crow`, and `a crow` where it is first met."""
     return Person(f"the {kind}", "it", kind)
 
 
@@ -76,9 +77,9 @@ def heroes() -> tuple[Hero, ...]:
 
 
 @cache
-def neighbor(name: str) -> Person:
-    """The neighbour of that name. Raises StopIteration if there is none."""
-    return next(p for p in map(person, NEIGHBORS.strip().splitlines()) if p.name == name)
+def neighbors() -> dict[str, Person]:
+    """The neighbours by name."""
+    return {one.name: one for one in map(person, NEIGHBORS.strip().splitlines())}
 
 
 @cache

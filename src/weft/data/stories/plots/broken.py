@@ -2,7 +2,7 @@
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
-from weft.data.stories.vocabulary import neighbor, rows
+from weft.data.stories.vocabulary import neighbors, rows
 from weft.data.stories.world import Thing
 
 FRAMES = """
@@ -66,7 +66,7 @@ bear | woolly bear | Grandma Rose
 def plot(s: Teller) -> None:
     scenes.begin(s)
     case, thing, who = s.draw.pick(rows(CASES))
-    s.roles.update(x=Thing(thing), c=neighbor(who))
+    s.roles.update(x=Thing(thing), c=neighbors()[who])
     s.tell("own.broken", "broken.ask")
     s.paragraph()
     s.tell(f"break.{case}", "broken.hurt", "broken.sorry")

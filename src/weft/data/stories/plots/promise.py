@@ -2,7 +2,7 @@
 
 from weft.data.stories import scenes
 from weft.data.stories.teller import Teller
-from weft.data.stories.vocabulary import neighbor, rows
+from weft.data.stories.vocabulary import neighbors, rows
 
 FRAMES = """
 @promise.give
@@ -53,7 +53,7 @@ baby | rock the baby | Grandma Rose
 def plot(s: Teller) -> None:
     scenes.begin(s)
     case, task, who = s.draw.pick(rows(CASES))
-    s.roles.update(task=task, c=neighbor(who))
+    s.roles.update(task=task, c=neighbors()[who])
     s.tell("promise.give", "promise.call", "promise.play")
     s.paragraph()
     s.tell("promise.oh", "promise.run", f"kept.{case}", "promise.sorry")
