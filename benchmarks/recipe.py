@@ -10,12 +10,17 @@ table. `--only` takes names of changes; `--base OPTION=VALUE ...` another recipe
 """
 
 import argparse
+import contextlib
 import json
 import math
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import numpy as np
 
 import weft
 from weft.runlog import read_metrics
@@ -69,6 +74,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "bpe 512": {"tokenizer": "bpe", "vocab_size": 512},
     "bpe 2048": {"tokenizer": "bpe", "vocab_size": 2048},
 }
+WITHOUT_OPTION = ("averaged weights", "windows at line starts")  # tried here, and nowhere else
 FACTORS = ("batch_size", "block_size", "n_layer", "n_embd")  # changes of these multiply
 
 
@@ -76,9 +82,47 @@ def options_of(change: str, seconds: float, base: dict[str, Any]) -> dict[str, A
     """All options of a run but its steps."""
     longer = LONGER if seconds >= LONGER_FROM else {}
     options = {**BASE, **longer, **base}
-    for name, value in CHANGES[change].items():
+    for name, value in CHANGES.get(change, {}).items():
         options[name] = round(options[name] * value) if name in FACTORS else value
     return options
+
+
+@contextlib.contextmanager
+def averaged_weights(decay: float = 0.99) -> Iterator[None]:
+    """A run ends with an exponential mean of its weights in their place."""
+    from weft.training.optimization import Optimization
+
+    step, means = Optimization.step, {}
+
+    def averaging(self: Any, number: int, scale: float = 1.0) -> float:
+        rate = step(self, number, scale)
+        for one in (p for o in self.optimizers.values() for p in o._parameters()):
+            mean = means.setdefault(id(one), one.array.copy())
+            mean += (1 - decay) * (one.array - mean)
+            if number == self.config.steps - 1:
+                one.array[...] = mean
+        return rate
+
+    with mock.patch.object(Optimization, "step", averaging):
+        yield
+
+
+@contextlib.contextmanager
+def windows_at_line_starts(newline: int) -> Iterator[None]:
+    """Each window of a step begins behind the next end of a line."""
+    from weft.data import batches
+
+    starts = batches.window_starts
+
+    def moved(tokens: Any, step: int, seed: int, rows: int, length: int) -> Any:
+        ends = np.flatnonzero(tokens[: len(tokens) - length - 1] == newline)
+        found = np.searchsorted(ends, starts(len(tokens), step, seed, rows, length))
+        first = ends[found % len(ends)] + 1
+        windows = tokens[first[:, None] + np.arange(length + 1)].astype(np.int64)
+        return np.ascontiguousarray(windows[:, :-1]), np.ascontiguousarray(windows[:, 1:])
+
+    with mock.patch("weft.training.step.batch", moved):
+        yield
 
 
 def train(text: str, steps: int, options: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -111,9 +155,21 @@ def measure(text: str, seconds: float, change: str, base: dict[str, Any]) -> dic
     with tempfile.TemporaryDirectory(prefix="recipe-") as folder:
         trial = train(text, TRIAL_STEPS, options, str(Path(folder, "trial")))
         steps = max(TRIAL_STEPS, math.floor(SHARE * seconds * 1e3 / trial["milliseconds"]))
-        figures = train(text, steps, options, str(Path(folder, "run")))
+        with within(change, str(Path(folder, "trial"))):
+            figures = train(text, steps, options, str(Path(folder, "run")))
     key = {"text": text, "seconds": seconds, "change": change}
     return {**key, **figures, "trial": trial["milliseconds"], "options": options}
+
+
+def within(change: str, trial: str) -> contextlib.AbstractContextManager[None]:
+    """What a change without an option does to a run; `trial` has its tokenizer."""
+    from weft.inference import load
+
+    if change == "averaged weights":
+        return averaged_weights()
+    if change == "windows at line starts":
+        return windows_at_line_starts(load(trial).tokenizer.encode("\n")[0])
+    return contextlib.nullcontext()
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -158,7 +214,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Changes to the recipe, in equal time.")
     parser.add_argument("--texts", nargs="+", default=["shakespeare", "pydocs"])
     parser.add_argument("--seconds", nargs="+", type=float, default=[5.0, 50.0])
-    parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES))
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*CHANGES, *WITHOUT_OPTION],
+        default=[*CHANGES, *WITHOUT_OPTION],
+    )
     parser.add_argument("--base", nargs="+", metavar="OPTION=VALUE", default=[])
     parser.add_argument("--out", type=Path, default=Path("recipe.jsonl"))
     options = parser.parse_args()

@@ -431,8 +431,9 @@ def test_recipe_measures_each_change_once(tmp_path):
     assert row["options"]["n_embd"] == 16 and row["steps"] >= 30
     assert 0 < row["loss"] < math.log(30)
     assert f"| {row['loss']:.4f} |" in first.stdout
-    second = run(*words, "decay over all")
+    second = run(*words, "decay over all", "averaged weights", "windows at line starts")
     assert second.returncode == 0, second.stderr
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert rows[0] == row and rows[1]["options"]["decay_fraction"] == 1.0
+    assert len({row["loss"] for row in rows}) == len(rows) == 4
     assert second.stdout.count("| recipe |") == 1
