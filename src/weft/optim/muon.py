@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -95,8 +96,8 @@ class Muon(Optimizer):
 
 def parts(count: int, rows: tuple[int, ...] | None) -> list[slice]:
     """The slices of a matrix of `count` rows that are matrices by themselves: `rows` of each."""
-    ends = np.cumsum(rows or (count,)).tolist()
-    return [slice(end - size, end) for end, size in zip(ends, rows or (count,), strict=True)]
+    sizes = rows or (count,)
+    return [slice(end - size, end) for end, size in zip(accumulate(sizes), sizes, strict=True)]
 
 
 def adjusted_rate(lr: float, rule: str | None, parameter: Array) -> float:
