@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_table_reasons_picture_and_runs(weft, folder):
     pytest.importorskip("matplotlib")
-    arguments = ("ladder", "a book.txt", "--minutes", 0.1, "--models", "mlp,bow", "--json")
+    arguments = ("ladder", "a book.txt", "--minutes", 0.02, "--models", "mlp,bow", "--json")
     ran = weft(*arguments, "--tokenizer", "char")
     assert ran.code == 0, ran.err
     values = json.loads(ran.out)
