@@ -52,22 +52,33 @@ def text(lesson: Lesson) -> str:
     return lesson.path.read_text(encoding="utf-8")
 
 
-def runs_as_expected(lesson: Lesson, monkeypatch) -> None:
+def ready_for(lesson: Lesson, monkeypatch) -> None:
     monkeypatch.setenv("WEFT_DATA", str(DATA))
     if "text_of(" in text(lesson) and not (DATA / "tinyshakespeare.txt").is_file():
         pytest.skip(f"tinyshakespeare.txt is not in {DATA}; set WEFT_DATA")
     if kernels.backend() == "reference" and any("trains" in cell.tags for cell in lesson.cells):
         pytest.skip("this lesson trains for too long on the NumPy definitions")
+
+
+def printed_by(lesson: Lesson) -> str:
+    """What it prints; its exercise is not solved as it stands, nor by a wrong answer."""
     printed, stub, names, pictures = run(lesson)
-    expected = (HERE / "expected" / f"{lesson.number:02}.txt").read_text(encoding="utf-8")
-    assert difference(expected, printed) is None
     assert pictures >= 1
-    # The exercise: not solved as it stands, solved by the answer, not solved by a wrong answer.
     assert "Not yet: " in stub
     right = checked(lesson, lesson.answer(), names)
     assert right and all(line.startswith("Right: ") for line in right), right
     wrong = (HERE / "wrong_answers" / f"{lesson.number:02}.py").read_text(encoding="utf-8")
     assert any(line.startswith("Not yet: ") for line in checked(lesson, wrong, names))
+    return printed
+
+
+def expected_of(lesson: Lesson) -> str:
+    return (HERE / "expected" / f"{lesson.number:02}.txt").read_text(encoding="utf-8")
+
+
+def runs_as_expected(lesson: Lesson, monkeypatch) -> None:
+    ready_for(lesson, monkeypatch)
+    assert difference(expected_of(lesson), printed_by(lesson)) is None
 
 
 @pytest.mark.timeout(900)  # 90 seconds of two cores, where others use them too
