@@ -10,7 +10,7 @@ from weft.checkpoint import RunFolder, latest_checkpoint
 from weft.config import read_toml
 from weft.errors import WeftError
 from weft.runlog import read_events, read_metrics
-from weft.training import Progress, clock, journal, loop, run
+from weft.training import Progress, clock, evaluation, journal, loop, run
 
 
 class Time:
@@ -25,9 +25,12 @@ class Time:
 
 @pytest.fixture
 def watch(monkeypatch):
-    """The time that training sees; a step takes `watch.step_seconds(seconds so far)`."""
+    """The time that training sees; a step takes `watch.step_seconds(seconds so far)`.
+
+    A batch that is only read takes a hundredth of a second.
+    """
     time, begun = Time(), 100.0
-    for module in (clock, journal, loop, run):
+    for module in (clock, evaluation, journal, loop, run):
         monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=time.monotonic))
     for module in (clock, loop):
 
@@ -36,6 +39,12 @@ def watch(monkeypatch):
             return real(*arguments)
 
         monkeypatch.setattr(module, "gradients", gradients)
+
+    def loss_sum(*arguments, real=evaluation.loss_sum):
+        time.now += 0.01
+        return real(*arguments)
+
+    monkeypatch.setattr(evaluation, "loss_sum", loss_sum)
     return time
 
 
@@ -56,6 +65,7 @@ SPEEDS = {
     "faster": lambda done: 0.3 if done < 30 else 0.1,
     "stalls": lambda done: 5.0 if 20 < done < 24 else 0.1,
     "slower at the end": lambda done: 0.1 if done < 54 else 0.4,
+    "ever slower": lambda done: 0.1 + 0.2 * done / 60,
 }
 
 
@@ -78,8 +88,9 @@ def test_the_time_is_kept_and_the_schedule_ends(quick, tmp_path, watch, speed):
     assert all(a >= b for a, b in itertools.pairwise(down))
 
 
-def test_a_change_of_the_speed_is_noted(quick, tmp_path, watch):
-    watch.step_seconds = SPEEDS["slower"]
+@pytest.mark.parametrize("speed", ["slower", "ever slower"])
+def test_a_change_of_the_speed_is_noted(quick, tmp_path, watch, speed):
+    watch.step_seconds = SPEEDS[speed]
     quick(minutes=1.0, **BY_THE_CLOCK)
     events = read_events(tmp_path / "run/events.jsonl")
     kinds = [event["kind"] for event in events]

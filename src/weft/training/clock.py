@@ -47,7 +47,7 @@ class Clock:
         self._end: int | None = None  # steps, where the run is to end before its time
         epochs = session.config.epochs
         self._most = math.inf if epochs is None else session.steps_of(epochs)
-        self._noted = 0  # steps of the last plan that was worth a line
+        self._noted = 0  # steps of the last plan that was worth a line; the first one counts
         step, self._sample = _measure(session, TIMED_SHARE * self.total)
         self._recent.append(step)
         self._read = FORWARD_SHARE * step / session.step_tokens  # seconds of a token
@@ -68,6 +68,7 @@ class Clock:
             now = share if anew else session.optimization.progress(step)
             session.optimization.paces.append(Pace(step, now, steps))
         session.set_steps(steps)
+        self._noted = steps
 
     def observe(self, what: str, seconds: float, tokens: int = 0) -> None:
         """A step, evaluation (of so many tokens), sample or save took this long."""
@@ -93,7 +94,7 @@ class Clock:
         self._planned_at = seconds
         now = optimization.progress(done)
         optimization.paces.append(Pace(done, now, fitting))
-        self._note(done, steps, fitting)
+        self._note(fitting)
         self.session.set_steps(fitting)
         self.session.progress.length(fitting)
 
@@ -121,9 +122,10 @@ class Clock:
     def last_batches(self) -> int | None:
         """Batches of the last evaluation: None, the whole validation split, if time allows."""
         rows, block_size = self.session.config.batch_size, self.session.model_config.block_size
-        batches = int(CLOSING_SHARE * self.total / (self._read * rows * block_size))
-        whole: int = self.session.validation_tokens
-        return None if batches * rows * block_size >= whole else max(1, batches)
+        affordable = CLOSING_SHARE * self.total
+        if self._read * self.session.validation_tokens <= affordable:
+            return None
+        return max(1, int(affordable / (self._read * rows * block_size)))
 
     @property
     def ends_early(self) -> bool:
@@ -187,12 +189,12 @@ class Clock:
         interval = self.session.config.eval_interval or 1
         return done % interval == 0 and self._steps - done > interval // 3
 
-    def _note(self, done: int, before: int, after: int) -> None:
+    def _note(self, after: int) -> None:
         """An event, where the plan is far from the last one that was noted."""
-        reference = self._noted or before
-        if done and abs(after - reference) > LARGE_DRIFT * reference:
-            why = "slower" if after < reference else "faster"
-            self.journal.event("replan", before=reference, after=after, why=f"the machine is {why}")
+        before = self._noted
+        if abs(after - before) > LARGE_DRIFT * before:
+            why = f"the machine is {'slower' if after < before else 'faster'}"
+            self.journal.event("replan", before=before, after=after, why=why)
             self._noted = after
 
 
