@@ -32,7 +32,7 @@ FASTEST = 0.05  # of the trial's steps: what the machine does when it is left al
 
 # The recipe for 5 seconds, and what a longer run has instead.
 BASE: dict[str, Any] = {
-    "arch": "qwen3", "n_embd": 96, "n_layer": 2, "n_head": 6, "block_size": 64, "batch_size": 12,
+    "arch": "qwen3", "n_embd": 96, "n_layer": 2, "n_head": 3, "block_size": 64, "batch_size": 24,
     "optimizer": "muon", "learning_rate": 2e-2, "min_learning_rate": 0.0, "muon_momentum": 0.9,
     "muon_learning_rate": 0.02, "weight_decay": 0.0, "schedule": "wsd", "decay_fraction": 0.6,
 }  # fmt: skip
