@@ -1,6 +1,7 @@
 // Matrix products, plain, as a linear layer, and as the last layer with its loss. Most go through
 // panels (matmul_product.h), a few rows through dot products (matmul_dot.h).
 #include "integers.h"
+#include "loops.h"
 #include "loss.h"
 #include "matmul_dot.h"
 #include "matmul_product.h"
@@ -8,7 +9,8 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int64_t TINY = 2048; // multiplications not worth packing
+constexpr int64_t TINY = 2048;                                // multiplications not worth packing
+constexpr int64_t HALVED_WEIGHT = 1 << 17, HALVED_ROWS = 512; // see gradient_of_weight
 
 // ---- products too small or too narrow for panels ------------------------------------------------
 
@@ -173,13 +175,40 @@ void linear_swiglu_forward(const Array& x, const Array& w, const Array& b, const
 
 namespace {
 
+// dw = dyᵀ x. Each half of the rows by itself, where they are many for a small weight: they were
+// written by different threads, whose caches have them. The halves are the same for any number of
+// threads, and so are the bits.
+void gradient_of_weight(const Array& dy, const Array& x, const Array& dw) {
+    const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(dw, 0);
+    const Operand left = operand(dy, true), right = operand(x, true);
+    if (M * K > HALVED_WEIGHT || N < HALVED_ROWS || M * K * N < 2 * SMALL)
+        return product(left, right, M, K, N, dw, 0, Epilogue{});
+    const int64_t middle = ceil_div(N / 2, 32) * 32, parts = most(num_threads() / 2, 1);
+    const int64_t share = ceil_div(ceil_div(M, parts), 32) * 32;
+    const Scratch<float> second(M * K);
+    float* const first = data<float>(dw);
+    parallel(2 * parts, [&](int64_t i) {
+        const int64_t half = i / parts, begin = i % parts * share;
+        if (begin >= M) return;
+        const int64_t row = half * middle, rows = half ? N - middle : middle;
+        product_as<float>(operand(dy, true, row * M + begin), operand(x, true, row * K),
+                          least(share, M - begin), K, rows,
+                          {(half ? second : first) + begin * K, K}, Epilogue{});
+    });
+    parallel_ranges(M * K, 4096, [&](int64_t begin, int64_t end) {
+        vectors(begin, end, [&](int64_t i, auto part) {
+            store(first + i, load(first + i, part) + load(second + i, part), part);
+        });
+    });
+}
+
 // dx goes through the epilogue.
 void backward(const Array& dy, const Array& x, const Array& w, const Epilogue& epilogue,
               const Array& dx, const Array& dw, const Array& db) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
     product(operand(dy, false), operand(w, true, 0, x.dtype == Dtype::bf16), N, K, M, dx, 0,
             epilogue);
-    product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Epilogue{});
+    gradient_of_weight(dy, x, dw);
     if (!db.data) return;
     if (dy.dtype == Dtype::bf16)
         column_sums(data<bf16>(dy), N, M, data<float>(db));

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from inputs import Inputs, float32
+from inputs import Inputs, bfloat16, float32
 from twin import Twin
 from twins import TWINS
 
@@ -47,6 +47,18 @@ def test_same_bits_when_rows_are_summed(native: Any) -> None:
         native.set_processors(3)
         native.set_num_threads(3)
         assert results(native, twin, args) == alone, twin.label
+
+
+@pytest.mark.parametrize("dtype", [float32, bfloat16], ids=str)
+def test_same_bits_of_a_weight_in_halves(native: Any, dtype: np.dtype) -> None:
+    i = Inputs(70, dtype)
+    args = i.normal(1003, 90), i.normal(1003, 70), i.weight(90, 70), False
+    native.set_num_threads(1)
+    alone = native.linear_backward(*args)[1].tobytes()
+    native.set_processors(8)
+    for threads in (2, 3, 8):
+        native.set_num_threads(threads)
+        assert native.linear_backward(*args)[1].tobytes() == alone, f"{threads} threads"
 
 
 def test_many_python_threads_at_once(native: Any) -> None:

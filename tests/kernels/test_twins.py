@@ -113,6 +113,16 @@ def test_long_depth(dtype: np.dtype, backend: str) -> None:
         assert not failures(twin, args, twin.run(module, args))
 
 
+# Rows so many that the gradient of the weight is made of two halves.
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [float32, bfloat16], ids=str)
+def test_weight_in_halves(dtype: np.dtype, backend: str) -> None:
+    twin = next(t for t in TWINS if t.name == "linear_backward")
+    i = Inputs(70, dtype)
+    args = (i.normal(1003, 90), i.normal(1003, 70), i.weight(90, 70), True)
+    assert not failures(twin, args, twin.run(kernels_of(backend), args))
+
+
 # Several tiles of queries and of keys, whole ones of them outside of the window.
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("twin, dtype", [
