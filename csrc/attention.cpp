@@ -27,15 +27,18 @@ template <class Products> class Strip {
     static constexpr int DEPTH = Products::Unit::DEPTH;
 
   public:
-    Strip(const Forward& f, int64_t b, int64_t kv, int64_t i0, int64_t i1)
-        : f(f), b(b), kv(kv), i0(i0), i1(i1),
-          height(round_up(i1 - i0, round_up(LANES, Products::HEIGHT))), rows(height * f.group()),
-          D(f.q.size()), width(padded(D)), units(Products::units(D)),
-          value_units(Products::units(KEYS)), queries(rows * units), keys(KEYS * units),
-          values(width * value_units), sums(rows * width), peak(rows), total(rows),
-          scores(BLOCK * KEYS), rounded_weights(sizeof(Element) == 4 ? 0 : BLOCK * KEYS) {}
+    // For up to `most` queries.
+    Strip(const Forward& f, int64_t most)
+        : f(f), D(f.q.size()), width(padded(D)), units(Products::units(D)),
+          value_units(Products::units(KEYS)), queries(height_of(most) * f.group() * units),
+          keys(KEYS * units), values(width * value_units),
+          sums(height_of(most) * f.group() * width), peak(height_of(most) * f.group()),
+          total(height_of(most) * f.group()), scores(BLOCK * KEYS),
+          rounded_weights(sizeof(Element) == 4 ? 0 : BLOCK * KEYS) {}
 
-    void run() {
+    void run(int64_t b_, int64_t kv_, int64_t begin, int64_t end) {
+        b = b_, kv = kv_, i0 = begin, i1 = end;
+        height = height_of(i1 - i0), rows = height * f.group();
         for (int64_t r = 0; r < rows; r++) peak[r] = -__builtin_inff(), total[r] = 0;
         each_block([&](int64_t r, int64_t n, int64_t h, int64_t i) {
             Products::pack_left(f.q.by_time(b, i, h), n, D, queries + r * units);
@@ -51,6 +54,8 @@ template <class Products> class Strip {
     }
 
   private:
+    static int64_t height_of(int64_t n) { return round_up(n, round_up(LANES, Products::HEIGHT)); }
+
     // body(row, rows, head, query) for each BLOCK of queries of each head.
     template <class Body> void each_block(const Body& body) {
         for (int64_t g = 0; g < f.group(); g++)
@@ -165,7 +170,8 @@ template <class Products> class Strip {
     }
 
     const Forward& f;
-    int64_t b, kv, i0, i1, height, rows, D, width, units, value_units;
+    int64_t b = 0, kv = 0, i0 = 0, i1 = 0, height = 0, rows = 0; // what is at work
+    int64_t D, width, units, value_units;
     Scratch<int32_t> queries, keys, values;
     Scratch<float> sums, peak, total, scores;
     Scratch<bf16> rounded_weights;
@@ -246,11 +252,14 @@ template <class Products> void many_queries(const Forward& f, int64_t B) {
     const int64_t T = f.q.times(), heads = f.k.heads();
     const int64_t share = ROWS / f.group() / BLOCK * BLOCK, strip = share > BLOCK ? share : BLOCK;
     const int64_t strips = ceil_div(T, strip);
-    parallel(B * heads * strips, [&](int64_t index) {
-        const int64_t s =
-            strips - 1 - index % strips; // with a causal mask the last ones are longest
-        const int64_t kv = index / strips % heads, b = index / strips / heads;
-        Strip<Products>(f, b, kv, s * strip, least(T, (s + 1) * strip)).run();
+    parallel_tasks(B * heads * strips, [&](int64_t begin, int64_t end) {
+        Strip<Products> work(f, least(T, strip));
+        for (int64_t index = begin; index < end; index++) {
+            // with a causal mask the last ones are longest
+            const int64_t s = strips - 1 - index % strips;
+            const int64_t kv = index / strips % heads, b = index / strips / heads;
+            work.run(b, kv, s * strip, least(T, (s + 1) * strip));
+        }
     });
 }
 

@@ -48,16 +48,17 @@ template <class Products> class KeyHead {
     static constexpr int64_t UNITS = BLOCK / DEPTH; // of a depth of BLOCK
 
   public:
-    KeyHead(const Backward& f, int64_t b, int64_t kv)
-        : f(f), b(b), kv(kv), T(f.k.times()), D(f.q.size()), width(padded(D)),
-          units(Products::units(D)), blocks(ceil_div(T, BLOCK)), k_by_time(blocks * BLOCK * units),
+    explicit KeyHead(const Backward& f)
+        : f(f), T(f.k.times()), D(f.q.size()), width(padded(D)), units(Products::units(D)),
+          blocks(ceil_div(T, BLOCK)), k_by_time(blocks * BLOCK * units),
           v_by_time(blocks * BLOCK * units), k_by_size(blocks * UNITS * width),
           q_by_time(BLOCK * units), dy_by_time(BLOCK * units), q_by_size(width * UNITS),
           dy_by_size(width * UNITS), weights(UNITS * BLOCK), gradients(UNITS * BLOCK),
           dk(blocks * BLOCK * width), dv(blocks * BLOCK * width), dq(BLOCK * width),
           scores(BLOCK * BLOCK), changes(BLOCK * BLOCK), gradient_rows(BLOCK * BLOCK) {}
 
-    void run() {
+    void run(int64_t b_, int64_t kv_) {
+        b = b_, kv = kv_;
         for (int64_t c = 0; c < blocks; c++) {
             const int64_t j = c * BLOCK, n = least(BLOCK, T - j);
             Products::pack_right(f.k.by_time(b, j, kv), n, D, units, k_by_time + j * units);
@@ -176,7 +177,8 @@ template <class Products> class KeyHead {
     }
 
     const Backward& f;
-    int64_t b, kv, T, D, width, units, blocks;
+    int64_t b = 0, kv = 0; // the one at work
+    int64_t T, D, width, units, blocks;
     Scratch<int32_t> k_by_time, v_by_time, k_by_size; // all keys
     Scratch<int32_t> q_by_time, dy_by_time, q_by_size,
         dy_by_size;                      // one block of queries
@@ -190,9 +192,11 @@ template <class Products> class KeyHead {
 };
 
 template <class Products> void each_key_head(const Backward& f) {
-    const int64_t heads = f.k.heads();
-    parallel(f.k.array.shape[0] * heads,
-             [&](int64_t i) { KeyHead<Products>(f, i / heads, i % heads).run(); });
+    const int64_t heads = f.k.heads(), all = f.k.array.shape[0] * heads;
+    parallel_tasks(all, [&](int64_t begin, int64_t end) {
+        KeyHead<Products> head(f);
+        for (int64_t i = begin; i < end; i++) head.run(i / heads, i % heads);
+    });
 }
 
 } // namespace

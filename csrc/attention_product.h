@@ -165,10 +165,7 @@ struct OnTiles : Packing<Pairs, 32> {
             int32_t* corner = to + r * row_units + u;
             vi v[LANES];
             if (o.depth_stride != 1) {
-#pragma GCC unroll 16
-                for (int i = 0; i < LANES; i++)
-                    v[i] = Pairs::across(p + 2 * i * stride, p + (2 * i + 1) * stride);
-                transpose(v);
+                transposed_pairs(p, stride, v);
 #pragma GCC unroll 16
                 for (int i = 0; i < LANES; i++) store_units(corner + i * row_units, v[i]);
             } else {

@@ -140,6 +140,13 @@ struct Scene {
     }
 };
 
+// body(begin, end) for ranges of [0, n), a few for each thread, as setting up costs as much as a
+// small head. No index hears of another, so where a range ends does not change a bit.
+template <class Body> inline void parallel_tasks(int64_t n, const Body& body) {
+    constexpr int64_t TASKS = 4; // for each thread, where there are as many
+    parallel_ranges(n, ceil_div(n, TASKS * num_threads()), body);
+}
+
 struct Yes {
     static constexpr bool value = true;
 };

@@ -113,6 +113,43 @@ inline __attribute__((always_inline)) void transpose(vi (&v)[LANES]) {
     shuffle(c, v);
 }
 
+#if defined(__AVX512BF16__)
+// 32 depths of 16 rows of bfloat16, transposed in blocks of 8 x 8: four of them lie in the
+// lanes of one vector from the start, so that loads do a part of the shuffling.
+inline void transposed_pairs(const bf16* p, int64_t stride, vi (&v)[LANES]) {
+#pragma GCC unroll 2
+    for (int side = 0; side < 2; side++, p += 8) {
+        __m512i a[8], b[8], c[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+            auto block = [&](int j) {
+                return _mm_loadu_si128((const __m128i*)(p + (8 * j + i) * stride));
+            };
+            a[i] = _mm512_castsi128_si512(block(0));
+            a[i] = _mm512_inserti32x4(a[i], block(1), 1);
+            a[i] = _mm512_inserti32x4(a[i], block(2), 2);
+            a[i] = _mm512_inserti32x4(a[i], block(3), 3);
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < 8; i += 2) {
+            b[i] = _mm512_unpacklo_epi16(a[i], a[i + 1]);
+            b[i + 1] = _mm512_unpackhi_epi16(a[i], a[i + 1]);
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) { // 0 and 2, 1 and 3, 4 and 6, 5 and 7
+            const int k = i / 2 * 4 + i % 2, to = i / 2 * 4 + i % 2 * 2;
+            c[to] = _mm512_unpacklo_epi32(b[k], b[k + 2]);
+            c[to + 1] = _mm512_unpackhi_epi32(b[k], b[k + 2]);
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            v[8 * side + 2 * i] = (vi)_mm512_unpacklo_epi64(c[i], c[i + 4]);
+            v[8 * side + 2 * i + 1] = (vi)_mm512_unpackhi_epi64(c[i], c[i + 4]);
+        }
+    }
+}
+#endif
+
 // ---- panels -------------------------------------------------------------------------------------
 
 inline void store_units(int32_t* p, vi x, int64_t n) { store((float*)p, as_float(x), n); }
