@@ -107,7 +107,7 @@ def training_step() -> tuple[float, int]:
 
     def step() -> None:
         gradients(model, [(tokens[0], tokens[1])])
-        _, scale = clip(model, 1.0)
+        _, scale = clip(model.parameters(), 1.0)
         optimization.step(0, scale)
         model.zero_grad()
 

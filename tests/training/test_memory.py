@@ -73,7 +73,7 @@ before = memory.most_resident()
 rng = np.random.default_rng(0)
 for step in range(2):
     gradients(model, [tuple(rng.integers(0, 256, (2, 12, 128)))])
-    _, scale = clip(model, 1.0)
+    _, scale = clip(model.parameters(), 1.0)
     optimization.step(step, scale)
     model.zero_grad()
 peak = memory.most_resident() - before

@@ -59,7 +59,7 @@ def failure(model, batches, dtype=None, seed=5):
     with np.errstate(all="ignore"):
         loss = gradients(model, batches, dtype)
     with pytest.raises(NonFiniteError) as error:
-        check_finite(model, loss, clip(model, 1.0)[0], 7, "runs/x", forward)
+        check_finite(model, loss, clip(model.parameters(), 1.0)[0], 7, "runs/x", forward)
     assert error.value.step == 7 and "\n" not in str(error.value)
     return error.value
 
@@ -164,7 +164,7 @@ def test_a_bad_gradient_after_a_sound_forward_pass_is_named(model, batches, bad)
     loss = gradients(model, batches)
     parameter = dict(model.named_parameters())["blocks.1.feed_forward.up.weight"]
     parameter.grad.array[3, 5] = bad
-    norm, scale = clip(model, 1.0)
+    norm, scale = clip(model.parameters(), 1.0)
     assert scale == 1.0  # nothing is scaled by NaN
     with pytest.raises(NonFiniteError) as error:
         check_finite(model, loss, norm, 12, "runs/x", Forward(model, batches, None, 5))
@@ -177,5 +177,5 @@ def test_finite_steps_pass_and_look_no_further(model, batches):
         raise AssertionError
 
     loss = gradients(model, batches)
-    check_finite(model, loss, clip(model, 1.0)[0], 1, "runs/x", never)
+    check_finite(model, loss, clip(model.parameters(), 1.0)[0], 1, "runs/x", never)
     check_weights(model, 1, "runs/x")

@@ -85,7 +85,7 @@ def test_clipping_is_torchs(model, rng):
         theirs.grad = torch.tensor(ours.grad.array)
     norm = torch.nn.utils.clip_grad_norm_(parameters, 0.25)
     assert norm > 0.25
-    ours, scale = clip(model, 0.25)
+    ours, scale = clip(model.parameters(), 0.25)
     assert ours == pytest.approx(norm.item(), rel=1e-5)
     for theirs, ours in zip(parameters, model.parameters(), strict=True):
         assert np.allclose(theirs.grad.numpy(), scale * ours.grad.array, rtol=1e-5, atol=1e-9)
@@ -93,7 +93,7 @@ def test_clipping_is_torchs(model, rng):
 
 def test_zero_does_not_clip(model, rng):
     before = gradients_of(model, [rows(rng, 4, 8)])[1]
-    assert clip(model, 0)[1] == 1.0
+    assert clip(model.parameters(), 0)[1] == 1.0
     for name, parameter in model.named_parameters():
         assert np.array_equal(parameter.grad.array, before[name])
 

@@ -229,9 +229,9 @@ def _standing_still(session: Session) -> Optimization:
 def _timed_step(session: Session, step: int) -> float:
     config, begin = session.config, time.monotonic()
     gradients(session.model, session.batches(step), session.dtype)
-    _, scale = clip(session.model, config.grad_clip)
+    _, scale = clip(session.optimization.parameters, config.grad_clip)
     session.optimization.step(step, scale)
-    session.model.zero_grad()
+    session.optimization.zero_grad()
     return time.monotonic() - begin
 
 

@@ -105,10 +105,10 @@ class Loop:
         manual_seed(seed)  # dropout
         with np.errstate(over="ignore", invalid="ignore"):  # checked below, with names
             loss = gradients(self.model, batches, self.session.dtype)
-            norm, scale = clip(self.model, config.grad_clip)
+            norm, scale = clip(self.session.optimization.parameters, config.grad_clip)
         check_finite(self.model, loss, norm, step + 1, str(self.session.run.path), forward)
         rate = self.session.optimization.step(step, scale)
-        self.model.zero_grad()
+        self.session.optimization.zero_grad()
         duration = time.monotonic() - begin
         self.journal.add("train", duration)
         return {

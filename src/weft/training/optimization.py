@@ -42,7 +42,9 @@ class Optimization:
     def __init__(self, model: Any, config: TrainConfig) -> None:
         self.config = config
         self.paces: list[Pace] = []
-        hidden, rest = split(list(model.named_parameters()), config.optimizer)
+        named = list(model.named_parameters())
+        self.parameters = [parameter for _, parameter in named]  # finding them is 1 % of a step
+        hidden, rest = split(named, config.optimizer)
         betas = (config.beta1, config.beta2)
         groups = [group for group in decay_groups(rest, config.weight_decay) if group["params"]]
         self.optimizers: dict[str, Any] = {}
@@ -69,6 +71,11 @@ class Optimization:
                 group["lr"] = rate * (self._peaks[name] / self.config.learning_rate)
             optimizer.step(gradient_scale=gradient_scale)
         return rate
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def learning_rate(self, step: int) -> float:
         """AdamW's learning rate of `step`, from 0 on; Muon's is in proportion."""

@@ -9,7 +9,7 @@ Not here: what is said of a loss that is not finite (nonfinite.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,12 +65,12 @@ def batch_loss(
     return F.cross_entropy(rows, y.reshape(-1), reduction="sum") * (1.0 / count)
 
 
-def clip(model: Any, largest: float) -> tuple[float, float]:
-    """The global norm of the gradient, and what to scale it by to bring it down to `largest`.
+def clip(parameters: Iterable[Any], largest: float) -> tuple[float, float]:
+    """The global norm of these parameters' gradients, and the scale that brings it to `largest`.
 
     The scale is 1 for a norm below, for one that is not finite, and where `largest` is 0.
     """
-    norm = total_norm([p.grad.array for p in model.parameters() if p.grad is not None], 2.0)
+    norm = total_norm([p.grad.array for p in parameters if p.grad is not None], 2.0)
     if largest and math.isfinite(norm) and norm > largest:
         return norm, largest / (norm + TINY)
     return norm, 1.0

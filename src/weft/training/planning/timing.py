@@ -35,10 +35,10 @@ class MadeUpStep:
     def __call__(self) -> float:
         """The loss of the step."""
         loss = gradients(self.model, [self.batch], self.dtype)
-        norm, scale = clip(self.model, self.config.grad_clip)
+        norm, scale = clip(self.optimization.parameters, self.config.grad_clip)
         self.check(loss, norm)
         self.optimization.step(self.step, scale)
-        self.model.zero_grad()
+        self.optimization.zero_grad()
         self.step += 1
         return loss
 
