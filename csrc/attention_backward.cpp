@@ -129,7 +129,7 @@ template <class Products> class KeyHead {
     // scores, but for the constant factors 1/(1 - p) and scale.
     template <class Drops>
     void differentiate(Drops drops, int64_t h, int64_t i, int64_t m, int64_t j, int64_t n) {
-        uint32_t words[DEPTH][BLOCK];
+        uint32_t words[DEPTH][BLOCK] = {}; // of hidden keys none are drawn
         for (int64_t r = 0; r < round_up(m, Products::STEP); r += DEPTH) {
             int64_t visible[DEPTH] = {};
             for (int64_t s = 0; s < least(DEPTH, m - r); s++) {

@@ -119,7 +119,7 @@ def lstm_forward(
 
 
 def slope(y: Array) -> tuple[Array, Array]:
-    """1 - y² and what it is wrong by."""
+    """1 - y² and what it is wrong by; a random call's y may be beyond 1."""
     return 1 - y**2, y**2 + np.abs(1 - y**2)
 
 
@@ -144,7 +144,7 @@ def rnn_backward(
         steep, e_steep = slope(hidden[t + 1])
         size = np.abs(dh) + np.abs(dy[t])
         d[t] = (dh + dy[t]) * steep
-        errors[t] = SECOND * ((e_dh + 2 * size) * steep + size * e_steep)
+        errors[t] = SECOND * ((e_dh + 2 * size) * np.abs(steep) + size * e_steep)
         e_dh = SECOND * product_back(d[t], errors[t], w, rounding)
         dh = d[t] @ w
     return errors, weight_gradient(d, errors, hidden, rounding), e_dh
@@ -162,15 +162,16 @@ def gru_backward(
         steep, e_steep = slope(n)
         dn, e_dn = (
             dh * (1 - z) * steep,
-            (1 - z) * ((e_dh + 4 * np.abs(dh)) * steep + np.abs(dh) * e_steep),
+            np.abs(1 - z) * ((e_dh + 4 * np.abs(dh)) * np.abs(steep) + np.abs(dh) * e_steep),
         )
         to_z, to_r = np.abs((hidden[t] - n) * z * (1 - z)), np.abs(m * r * (1 - r))
         dz, dr = dh * (hidden[t] - n) * z * (1 - z), dn * m * r * (1 - r)
         e_dz, e_dr = (e_dh + 6 * np.abs(dh)) * to_z, (e_dn + 5 * np.abs(dn)) * to_r
         dpre[t], e_pre[t] = np.concatenate([dr, dz, dn], -1), np.concatenate([e_dr, e_dz, e_dn], -1)
         ds[t] = np.concatenate([dr, dz, dn * r], -1)
-        e_s[t] = np.concatenate([e_dr, e_dz, (e_dn + np.abs(dn)) * r], -1)
-        e_dh = SECOND * ((e_dh + 3 * np.abs(dh)) * z + product_back(ds[t], e_s[t], w, rounding))
+        e_s[t] = np.concatenate([e_dr, e_dz, (e_dn + np.abs(dn)) * np.abs(r)], -1)
+        e_dh = (e_dh + 3 * np.abs(dh)) * np.abs(z)
+        e_dh = SECOND * (e_dh + product_back(ds[t], e_s[t], w, rounding))
         dh = dh * z + ds[t] @ w
     rows, wrong = (a.reshape(-1, len(w)) for a in (np.abs(ds), e_s))
     db = (wrong + (rounding + len(rows) + 2) * rows).sum(0)
@@ -190,19 +191,23 @@ def lstm_backward(
         y = np.tanh(cells[t + 1])
         steep, e_steep = slope(y)
         e_steep = e_steep + 2 * FUNCTION * y**2
-        more = np.abs(dh) * o
-        e_dc = e_dc + np.abs(dc) + e_dh * o * steep + 4 * more * steep + more * e_steep
+        more = np.abs(dh * o)
+        slow = np.abs(o * steep)
+        e_dc = e_dc + np.abs(dc) + (e_dh + 4 * np.abs(dh)) * slow + more * e_steep
         dc = dc + dh * o * steep
         size, steep_g = np.abs(dc), slope(g)
         parts = (
-            (dc * g * i * (1 - i), (e_dc + 5 * size) * np.abs(g) * i * (1 - i)),
-            (dc * cells[t] * f * (1 - f), (e_dc + 5 * size) * np.abs(cells[t]) * f * (1 - f)),
-            (dc * i * steep_g[0], i * ((e_dc + 3 * size) * steep_g[0] + size * steep_g[1])),
-            (dh * y * o * (1 - o), (e_dh + (FUNCTION + 5) * np.abs(dh)) * np.abs(y) * o * (1 - o)),
+            (dc * g * i * (1 - i), (e_dc + 5 * size) * np.abs(g * i * (1 - i))),
+            (dc * cells[t] * f * (1 - f), (e_dc + 5 * size) * np.abs(cells[t] * f * (1 - f))),
+            (
+                dc * i * steep_g[0],
+                np.abs(i) * ((e_dc + 3 * size) * np.abs(steep_g[0]) + size * steep_g[1]),
+            ),
+            (dh * y * o * (1 - o), (e_dh + (FUNCTION + 5) * np.abs(dh)) * np.abs(y * o * (1 - o))),
         )
         d[t], errors[t] = (np.concatenate(a, -1) for a in zip(*parts, strict=True))
         e_dh = SECOND * product_back(d[t], errors[t], w, rounding)
-        e_dc = SECOND * (e_dc + size) * f
+        e_dc = SECOND * (e_dc + size) * np.abs(f)
         dh, dc = d[t] @ w, dc * f
     dw = weight_gradient(d, errors, hidden, rounding)
     return SECOND * errors, SECOND * dw, e_dh, e_dc

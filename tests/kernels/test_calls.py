@@ -25,6 +25,12 @@ def test_random_calls(native: Any, tmp_path: Path) -> None:
     make_calls(0, 2000, tmp_path / "last")
 
 
+def test_calls_that_went_wrong(native: Any, tmp_path: Path) -> None:
+    """Among the first, dropout of hidden keys was decided by what lay on the stack."""
+    make_calls(91_200, 60, tmp_path / "last")
+    make_calls(8_530, 10, tmp_path / "last")  # gates beyond 1, for which bounds were too small
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", range(10))
