@@ -29,15 +29,14 @@ template <class Products> class Strip {
   public:
     // For up to `most` queries.
     Strip(const Forward& f, int64_t most)
-        : f(f), D(f.q.size()), width(padded(D)), units(Products::units(D)),
-          value_units(Products::units(KEYS)), queries(height_of(most) * f.group() * units),
-          keys(KEYS * units), values(width * value_units),
-          sums(height_of(most) * f.group() * width), peak(height_of(most) * f.group()),
-          total(height_of(most) * f.group()), scores(BLOCK * KEYS),
+        : f(f), rows(height_of(most) * f.group()), D(f.q.size()), width(padded(D)),
+          units(Products::units(D)), value_units(Products::units(KEYS)), queries(rows * units),
+          keys(KEYS * units), values(width * value_units), sums(rows * width), peak(rows),
+          total(rows), scores(BLOCK * KEYS),
           rounded_weights(sizeof(Element) == 4 ? 0 : BLOCK * KEYS) {}
 
-    void run(int64_t b_, int64_t kv_, int64_t begin, int64_t end) {
-        b = b_, kv = kv_, i0 = begin, i1 = end;
+    void run(int64_t batch, int64_t key_head, int64_t begin, int64_t end) {
+        b = batch, kv = key_head, i0 = begin, i1 = end;
         height = height_of(i1 - i0), rows = height * f.group();
         for (int64_t r = 0; r < rows; r++) peak[r] = -__builtin_inff(), total[r] = 0;
         each_block([&](int64_t r, int64_t n, int64_t h, int64_t i) {
@@ -170,7 +169,7 @@ template <class Products> class Strip {
     }
 
     const Forward& f;
-    int64_t b = 0, kv = 0, i0 = 0, i1 = 0, height = 0, rows = 0; // what is at work
+    int64_t b = 0, kv = 0, i0 = 0, i1 = 0, height = 0, rows; // of what is at work
     int64_t D, width, units, value_units;
     Scratch<int32_t> queries, keys, values;
     Scratch<float> sums, peak, total, scores;

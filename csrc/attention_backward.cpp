@@ -57,8 +57,8 @@ template <class Products> class KeyHead {
           dk(blocks * BLOCK * width), dv(blocks * BLOCK * width), dq(BLOCK * width),
           scores(BLOCK * BLOCK), changes(BLOCK * BLOCK), gradient_rows(BLOCK * BLOCK) {}
 
-    void run(int64_t b_, int64_t kv_) {
-        b = b_, kv = kv_;
+    void run(int64_t batch, int64_t key_head) {
+        b = batch, kv = key_head;
         for (int64_t c = 0; c < blocks; c++) {
             const int64_t j = c * BLOCK, n = least(BLOCK, T - j);
             Products::pack_right(f.k.by_time(b, j, kv), n, D, units, k_by_time + j * units);

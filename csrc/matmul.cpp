@@ -1,7 +1,6 @@
 // Matrix products, plain, as a linear layer, and as the last layer with its loss. Most go through
 // panels (matmul_product.h), a few rows through dot products (matmul_dot.h).
 #include "integers.h"
-#include "loops.h"
 #include "loss.h"
 #include "matmul_dot.h"
 #include "matmul_product.h"
@@ -180,26 +179,22 @@ namespace {
 // threads, and so are the bits.
 void gradient_of_weight(const Array& dy, const Array& x, const Array& dw) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(dw, 0);
-    const Operand left = operand(dy, true), right = operand(x, true);
     if (M * K > HALVED_WEIGHT || N < HALVED_ROWS || M * K * N < 2 * SMALL)
-        return product(left, right, M, K, N, dw, 0, Epilogue{});
+        return product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Epilogue{});
     const int64_t middle = ceil_div(N / 2, 32) * 32, parts = most(num_threads() / 2, 1);
     const int64_t share = ceil_div(ceil_div(M, parts), 32) * 32;
     const Scratch<float> second(M * K);
-    float* const first = data<float>(dw);
+    Array rest = dw;
+    rest.data = second;
     parallel(2 * parts, [&](int64_t i) {
         const int64_t half = i / parts, begin = i % parts * share;
         if (begin >= M) return;
         const int64_t row = half * middle, rows = half ? N - middle : middle;
         product_as<float>(operand(dy, true, row * M + begin), operand(x, true, row * K),
                           least(share, M - begin), K, rows,
-                          {(half ? second : first) + begin * K, K}, Epilogue{});
+                          {data<float>(half ? rest : dw) + begin * K, K}, Epilogue{});
     });
-    parallel_ranges(M * K, 4096, [&](int64_t begin, int64_t end) {
-        vectors(begin, end, [&](int64_t i, auto part) {
-            store(first + i, load(first + i, part) + load(second + i, part), part);
-        });
-    });
+    add(dw, rest, dw);
 }
 
 // dx goes through the epilogue.

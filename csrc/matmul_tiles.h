@@ -125,10 +125,8 @@ struct Tiles {
     static void load_across(const T* p, int64_t stride, int64_t rows, int64_t depth,
                             vi (&v)[TILE]) {
         if (rows <= 0) return;
-        if constexpr (sizeof(T) == sizeof(bf16)) {
-            if (rows >= TILE && depth >= 2 * TILE) return transposed_pairs(p, stride, v);
-        }
         if (rows >= TILE && depth >= 2 * TILE) {
+            if constexpr (sizeof(T) == sizeof(bf16)) return transposed_pairs(p, stride, v);
 #pragma GCC unroll 16
             for (int u = 0; u < TILE; u++)
                 v[u] = Unit::across(p + 2 * u * stride, p + (2 * u + 1) * stride);

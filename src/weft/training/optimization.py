@@ -74,8 +74,8 @@ class Optimization:
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        for parameter in self.parameters:
-            parameter.grad = None
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad()
 
     def learning_rate(self, step: int) -> float:
         """AdamW's learning rate of `step`, from 0 on; Muon's is in proportion."""
