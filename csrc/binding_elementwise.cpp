@@ -114,13 +114,19 @@ std::tuple<Out, Out> swiglu_backward(const In& dy, const In& gate, const In& up)
 
 // ---- dropout ------------------------------------------------------------------------------------
 
-Out dropout(const In& x, double p, uint64_t key) {
-    require_floats(x.array);
+Out dropout(const Array& x, double p, uint64_t key, Dtype dtype) {
+    require_floats(x);
     if (!(p >= 0 && p <= 1)) throw Unsupported(); // the reference has the words for it
-    Out y = like(x);
-    Section section(x->size);
+    Out y = like(x, dtype);
+    Section section(x.size);
     kernels().dropout(x, p, key, y);
     return y;
+}
+
+Out dropout_forward(const In& x, double p, uint64_t key) { return dropout(x, p, key, x->dtype); }
+
+Out dropout_backward(const In& dy, double p, uint64_t key, const Precision& dtype) {
+    return dropout(dy, p, key, dtype.dtype);
 }
 
 } // namespace
@@ -145,8 +151,8 @@ void bind_elementwise(nb::module_& m) {
     def(m, "silu_backward", &backward<&Kernels::silu_backward>, "dy"_a, "x"_a);
     def(m, "swiglu_forward", &swiglu_forward, "gate"_a, "up"_a);
     def(m, "swiglu_backward", &swiglu_backward, "dy"_a, "gate"_a, "up"_a);
-    def(m, "dropout_forward", &dropout, "x"_a, "p"_a, "key"_a);
-    def(m, "dropout_backward", &dropout, "dy"_a, "p"_a, "key"_a);
+    def(m, "dropout_forward", &dropout_forward, "x"_a, "p"_a, "key"_a);
+    def(m, "dropout_backward", &dropout_backward, "dy"_a, "p"_a, "key"_a, "dtype"_a);
 }
 
 } // namespace weft

@@ -55,6 +55,13 @@ void require_statistic(const char* function, const char* name, const Array& x, c
         fail_shapes(function, "x", x, name, s);
 }
 
+// What x has as its gradient already, if anything: like x.
+void require_before(const char* function, const Array& x, const Array& before) {
+    if (!before.data) return;
+    require_same_shape(function, "before", before, "x", x);
+    if (before.dtype != x.dtype) throw Unsupported();
+}
+
 std::tuple<Out, Out, Out> layer_norm_forward(const In& x, std::optional<In> w, std::optional<In> b,
                                              double eps, const Precision& dtype) {
     const Array weight = absent_or(w), bias = absent_or(b);
@@ -84,19 +91,21 @@ Array absent_or(const std::optional<Out>& a) { return a ? a->array : Array{}; }
 
 std::tuple<Out, std::optional<Out>, std::optional<Out>>
 layer_norm_backward(const In& dy, const In& x, std::optional<In> w, const In& mean, const In& rstd,
-                    bool bias) {
-    const Array weight = weft::absent_or(w);
+                    bool bias, std::optional<In> before) {
+    const Array weight = weft::absent_or(w), onto = weft::absent_or(before);
     require_rows("layer_norm", x);
     require_floats(dy.array);
     require_same_shape("layer_norm", "dy", dy, "x", x);
     require_parameter("layer_norm", "w", x, weight);
     require_statistic("layer_norm", "mean", x, mean);
     require_statistic("layer_norm", "rstd", x, rstd);
+    require_before("layer_norm", x, onto);
     Out dx = like(x);
     std::optional<Out> dw = gradient_of(x, weight.data), db = gradient_of(x, bias);
     if (!x->size) return {dx, cleared(dw), cleared(db)};
     run(x->size, [&] {
-        kernels().layer_norm_backward(dy, x, weight, mean, rstd, dx, absent_or(dw), absent_or(db));
+        kernels().layer_norm_backward(dy, x, weight, mean, rstd, onto, dx, absent_or(dw),
+                                      absent_or(db));
     });
     return {dx, dw, db};
 }
@@ -112,17 +121,20 @@ std::tuple<Out, Out> rms_norm_forward(const In& x, std::optional<In> w, double e
 }
 
 std::tuple<Out, std::optional<Out>> rms_norm_backward(const In& dy, const In& x,
-                                                      std::optional<In> w, const In& rstd) {
-    const Array weight = weft::absent_or(w);
+                                                      std::optional<In> w, const In& rstd,
+                                                      std::optional<In> before) {
+    const Array weight = weft::absent_or(w), onto = weft::absent_or(before);
     require_rows("rms_norm", x);
     require_floats(dy.array);
     require_same_shape("rms_norm", "dy", dy, "x", x);
     require_parameter("rms_norm", "w", x, weight);
     require_statistic("rms_norm", "rstd", x, rstd);
+    require_before("rms_norm", x, onto);
     Out dx = like(x);
     std::optional<Out> dw = gradient_of(x, weight.data);
     if (!x->size) return {dx, cleared(dw)};
-    run(x->size, [&] { kernels().rms_norm_backward(dy, x, weight, rstd, dx, absent_or(dw)); });
+    run(x->size,
+        [&] { kernels().rms_norm_backward(dy, x, weight, rstd, onto, dx, absent_or(dw)); });
     return {dx, dw};
 }
 
@@ -221,9 +233,10 @@ void bind_rows(nb::module_& m) {
     def(m, "layer_norm_forward", &layer_norm_forward, "x"_a, "w"_a.none(), "b"_a.none(), "eps"_a,
         "dtype"_a);
     def(m, "layer_norm_backward", &layer_norm_backward, "dy"_a, "x"_a, "w"_a.none(), "mean"_a,
-        "rstd"_a, "bias"_a);
+        "rstd"_a, "bias"_a, "before"_a.none() = nb::none());
     def(m, "rms_norm_forward", &rms_norm_forward, "x"_a, "w"_a.none(), "eps"_a, "dtype"_a);
-    def(m, "rms_norm_backward", &rms_norm_backward, "dy"_a, "x"_a, "w"_a.none(), "rstd"_a);
+    def(m, "rms_norm_backward", &rms_norm_backward, "dy"_a, "x"_a, "w"_a.none(), "rstd"_a,
+        "before"_a.none() = nb::none());
     def(m, "rotary_forward", &rotary_forward, "x"_a, "cos"_a, "sin"_a);
     def(m, "rotary_backward", &rotary_backward, "dy"_a, "cos"_a, "sin"_a);
     def(m, "rotary_qkv_forward", &rotary_qkv_forward, "qkv"_a, "heads"_a, "wq"_a.none(),

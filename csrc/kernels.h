@@ -84,12 +84,13 @@
     KERNEL(layer_norm_forward, void(const Array& x, const Array& w, const Array& b, float eps, \
                                     const Array& y, const Array& mean, const Array& rstd)) \
     KERNEL(layer_norm_backward, void(const Array& dy, const Array& x, const Array& w, \
-                                     const Array& mean, const Array& rstd, const Array& dx, \
-                                     const Array& dw, const Array& db)) \
+                                     const Array& mean, const Array& rstd, const Array& before, \
+                                     const Array& dx, const Array& dw, const Array& db)) \
     KERNEL(rms_norm_forward, void(const Array& x, const Array& w, float eps, const Array& y, \
                                   const Array& rstd)) \
     KERNEL(rms_norm_backward, void(const Array& dy, const Array& x, const Array& w, \
-                                   const Array& rstd, const Array& dx, const Array& dw)) \
+                                   const Array& rstd, const Array& before, const Array& dx, \
+                                   const Array& dw)) \
     /* rotary.cpp: x, y (B, T, H, D); cos, sin (T, D/2) float32; direction 1, or -1 for backward */ \
     KERNEL(rotary, void(const Array& x, const Array& cos, const Array& sin, float direction, \
                         const Array& y)) \

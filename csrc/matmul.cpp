@@ -4,6 +4,7 @@
 #include "loss.h"
 #include "matmul_dot.h"
 #include "matmul_product.h"
+#include "pieces.h"
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -102,31 +103,20 @@ Operand operand(const Array& a, bool transposed, int64_t offset = 0, bool round 
             round && a.dtype == Dtype::f32};
 }
 
-// Column sums of x (N, M), 64 rows at a time, so that rounding grows with N / 64. VECTORS of
-// columns go side by side, which is as much as memory gives at once.
-template <class T, class Part>
-inline void column_sums(const T* x, int64_t N, int64_t M, float* y, int64_t c, Part part) {
-    constexpr int SIDE = 4;
-    vf total[SIDE] = {};
-    for (int64_t r0 = 0; r0 < N; r0 += 64) {
-        vf sums[SIDE] = {};
-        for (int64_t r = r0; r < least(r0 + 64, N); r++)
-#pragma GCC unroll 4
-            for (int j = 0; j < SIDE; j++) sums[j] += part(x + r * M + c, j);
-        for (int j = 0; j < SIDE; j++) total[j] += sums[j];
-    }
-    for (int j = 0; j < SIDE; j++) store_some(y + c + j * LANES, total[j], M - c - j * LANES);
-}
-
-template <class T> void column_sums(const T* x, int64_t N, int64_t M, float* y) {
-    parallel_ranges(M, 4 * LANES, [&](int64_t c, int64_t end) {
-        if (end - c == 4 * LANES)
-            column_sums(x, N, M, y, c, [](const T* p, int j) { return load(p + j * LANES); });
-        else
-            column_sums(x, N, M, y, c, [&](const T* p, int j) {
-                return load_some(p + j * LANES, end - c - j * LANES);
+// Column sums of x (N, M). Its rows are read one after another, as they lie in memory.
+template <class T> void column_sums(const T* x, int64_t N, int64_t M, const Array& y) {
+    const Pieces pieces(N);
+    const Scratch<float> sums(pieces.count * M);
+    parallel(pieces.count, [&](int64_t piece) {
+        float* part = sums + piece * M;
+        clear(part, M);
+        const int64_t begin = piece * pieces.rows, end = least(begin + pieces.rows, N);
+        for (int64_t r = begin; r < end; r++)
+            vectors(0, M, [&](int64_t c, auto width) {
+                accumulate(part, c, load(x + r * M + c, width), width);
             });
     });
+    add_pieces(sums, pieces.count, y);
 }
 
 } // namespace
@@ -206,9 +196,9 @@ void backward(const Array& dy, const Array& x, const Array& w, const Epilogue& e
     gradient_of_weight(dy, x, dw);
     if (!db.data) return;
     if (dy.dtype == Dtype::bf16)
-        column_sums(data<bf16>(dy), N, M, data<float>(db));
+        column_sums(data<bf16>(dy), N, M, db);
     else
-        column_sums(data<float>(dy), N, M, data<float>(db));
+        column_sums(data<float>(dy), N, M, db);
 }
 
 } // namespace

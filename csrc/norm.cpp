@@ -48,18 +48,18 @@ inline void normalise(const X* x, Y* y, const float* w, const float* b, vf mean,
     });
 }
 
-// dx = rstd (dn - mean(dn) - n mean(dn n)), dn = dy w; RMSNorm leaves mean(dn) out.
+// dx = rstd (dn - mean(dn) - n mean(dn n)) + before, dn = dy w; RMSNorm leaves mean(dn) out.
 template <class D, class X>
-inline void gradient_row(const D* dy, const X* x, X* dx, const float* w, vf mean, vf rstd,
-                         bool centred, int64_t C) {
+inline void gradient_row(const D* dy, const X* x, const X* before, X* dx, const float* w, vf mean,
+                         vf rstd, bool centred, int64_t C) {
     const auto dn = [&](int64_t i, auto part) { return load(dy + i, part) * load(w + i, part); };
     const auto n = [&](int64_t i, auto part) { return (load(x + i, part) - mean) * rstd; };
     const vf along_1 = splat(centred ? row_sum(C, dn) / float(C) : 0.0f);
     const vf along_n = splat(
         row_sum(C, [&](int64_t i, auto part) { return dn(i, part) * n(i, part); }) / float(C));
     vectors(0, C, [&](int64_t i, auto part) {
-        const vf rest = dn(i, part) - along_1 - n(i, part) * along_n;
-        store(dx + i, rest * rstd, part);
+        const vf own = (dn(i, part) - along_1 - n(i, part) * along_n) * rstd;
+        store(dx + i, before ? own + load(before + i, part) : own, part);
     });
 }
 
@@ -75,9 +75,9 @@ inline void parameter_row(const D* dy, const X* x, float* dw, float* db, vf mean
 
 // ---- both norms ---------------------------------------------------------------------------------
 
-// mean is absent for RMSNorm.
+// mean is absent for RMSNorm, before where x has no other gradient yet.
 void backward(const Array& dy, const Array& x, const Array& w, const Array& mean, const Array& rstd,
-              const Array& dx, const Array& dw, const Array& db) {
+              const Array& before, const Array& dx, const Array& dw, const Array& db) {
     const int64_t C = axis(x, -1), N = rows(x);
     const Pieces pieces(N);
     const Parameter weight(w, C, 1.0f);
@@ -98,7 +98,8 @@ void backward(const Array& dy, const Array& x, const Array& w, const Array& mean
                 const vf r = splat(data<float>(rstd)[n]);
                 const D* d = data<D>(dy) + n * C;
                 const X* u = data<X>(x) + n * C;
-                gradient_row(d, u, data<X>(dx) + n * C, weight, m, r, mean.data != nullptr, C);
+                const X* b = before.data ? data<const X>(before) + n * C : nullptr;
+                gradient_row(d, u, b, data<X>(dx) + n * C, weight, m, r, mean.data != nullptr, C);
                 if (piece_w || piece_b) parameter_row(d, u, piece_w, piece_b, m, r, C);
             }
         });
@@ -130,8 +131,9 @@ void layer_norm_forward(const Array& x, const Array& w, const Array& b, float ep
 }
 
 void layer_norm_backward(const Array& dy, const Array& x, const Array& w, const Array& mean,
-                         const Array& rstd, const Array& dx, const Array& dw, const Array& db) {
-    backward(dy, x, w, mean, rstd, dx, dw, db);
+                         const Array& rstd, const Array& before, const Array& dx, const Array& dw,
+                         const Array& db) {
+    backward(dy, x, w, mean, rstd, before, dx, dw, db);
 }
 
 void rms_norm_forward(const Array& x, const Array& w, float eps, const Array& y,
@@ -153,8 +155,8 @@ void rms_norm_forward(const Array& x, const Array& w, float eps, const Array& y,
 }
 
 void rms_norm_backward(const Array& dy, const Array& x, const Array& w, const Array& rstd,
-                       const Array& dx, const Array& dw) {
-    backward(dy, x, w, Array{}, rstd, dx, dw, Array{});
+                       const Array& before, const Array& dx, const Array& dw) {
+    backward(dy, x, w, Array{}, rstd, before, dx, dw, Array{});
 }
 
 } // namespace weft::WEFT_ISA

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import weft
+from weft.nn import functional as F
 
 
 def leaf(*values: float) -> weft.Tensor:
@@ -111,6 +112,32 @@ def test_detach_stops_the_gradient():
     x = leaf(3.0)
     (x * x.detach()).sum().backward()
     assert x.grad.item() == 3.0
+
+
+@pytest.mark.parametrize("first", ["norm", "stream"])
+@pytest.mark.parametrize("kind", ["layer_norm", "rms_norm"])
+def test_a_norm_adds_what_the_stream_beside_it_has(first, kind):
+    """The norm's kernel adds the other gradient of its input: the sum is that of two arrays."""
+    rng = np.random.default_rng(3)
+    values, dy, beside = (rng.standard_normal((5, 33)).astype(np.float32) for _ in range(3))
+
+    def gradient(norm_counts: bool, stream_counts: bool) -> np.ndarray:
+        x = weft.tensor(values, requires_grad=True)
+        h = x * 1.0
+        h.retain_grad()
+        if first == "norm":
+            y, z = getattr(F, kind)(h, (33,)), h * weft.tensor(beside)
+        else:
+            z, y = h * weft.tensor(beside), getattr(F, kind)(h, (33,))
+        kept = z.array.copy()
+        (y * weft.tensor(dy) * float(norm_counts) + z * float(stream_counts)).sum().backward()
+        np.testing.assert_array_equal(z.array, kept)
+        np.testing.assert_array_equal(h.grad.array, x.grad.array)
+        return x.grad.array
+
+    apart = gradient(True, False) + gradient(False, True)
+    np.testing.assert_array_equal(gradient(True, True), apart)
+    assert not np.array_equal(apart, gradient(True, False))
 
 
 def test_retain_grad_keeps_an_intermediate_gradient():

@@ -243,7 +243,9 @@ def rms_norm_forward(x: Array, w: Array | None, eps: float, dtype: Any) -> tuple
     return (relative + 3) * np.abs(y), relative * rstd
 
 
-def _norm_backward(dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array) -> Any:
+def _norm_backward(
+    dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array, before: Any
+) -> Any:
     C = x.shape[-1]
     d, rows = np.abs(dy).reshape(-1, C), x.reshape(-1, C)
     n = rstd * (np.abs(rows - mean) + np.abs(mean) / C)  # cancellation in x - mean is x's own
@@ -251,17 +253,22 @@ def _norm_backward(dy: Array, x: Array, w: Array | None, mean: Array, rstd: Arra
     along = dn.mean(-1, keepdims=True) + n * (dn * n).mean(-1, keepdims=True)
     dx = rstd * (6 * dn + (C + 12) * along)
     N = len(rows)
-    return dx.reshape(x.shape), (N + 4) * (d * n).sum(0), (N + 2) * d.sum(0)
+    dx = dx.reshape(x.shape)
+    if before is not None:  # one more rounding, of the sum
+        dx = dx + np.abs(before) + dx / 6
+    return dx, (N + 4) * (d * n).sum(0), (N + 2) * d.sum(0)
 
 
 def layer_norm_backward(
-    dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array, bias: bool
+    dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array, bias: bool, before: Any = None
 ) -> tuple[Array, ...]:
-    return _norm_backward(dy, x, w, mean, rstd)
+    return _norm_backward(dy, x, w, mean, rstd, before)
 
 
-def rms_norm_backward(dy: Array, x: Array, w: Array | None, rstd: Array) -> tuple[Array, ...]:
-    return _norm_backward(dy, x, w, np.zeros_like(rstd), rstd)[:2]
+def rms_norm_backward(
+    dy: Array, x: Array, w: Array | None, rstd: Array, before: Any = None
+) -> tuple[Array, ...]:
+    return _norm_backward(dy, x, w, np.zeros_like(rstd), rstd, before)[:2]
 
 
 def rotary(x: Array, cos: Array, sin: Array) -> Array:

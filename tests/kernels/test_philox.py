@@ -56,7 +56,7 @@ def test_dropout_keeps_the_words_at_or_above_its_threshold(p: float, key: int) -
     np.testing.assert_array_equal(y != 0, kept)
     if p < 1:
         np.testing.assert_allclose(y[kept], x[kept] / (1 - p), rtol=3e-7)
-    np.testing.assert_array_equal(active.dropout_backward(x, p, key), y)
+    np.testing.assert_array_equal(active.dropout_backward(x, p, key, x.dtype), y)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])

@@ -73,22 +73,25 @@ def norm_inputs(layer: bool, affine: bool, out: Callable[[Inputs], np.dtype]) ->
     return inputs
 
 
-def norm_gradient_inputs(layer: bool, affine: bool, dy_dtype: Callable[[Inputs], Any]) -> Any:
+def norm_gradient_inputs(
+    layer: bool, affine: bool, dy_dtype: Callable[[Inputs], Any], onto: bool
+) -> Any:
     def inputs(i: Inputs) -> tuple[Any, ...]:
         dy = i.place(i.weight(2, i.rows, i.n), dy_dtype(i))
         x = i.place(i.normal(2, i.rows, i.n) + np.asarray(1, i.dtype), i.dtype)
         w = i.weight(i.n) if affine else None
+        before = (i.normal(2, i.rows, i.n),) if onto else ()
         if layer:
             _, mean, rstd = i.result(reference.layer_norm_forward, x, w, None, EPS, float32)
-            return dy, x, w, mean, rstd, affine
+            return dy, x, w, mean, rstd, affine, *before
         _, rstd = i.result(reference.rms_norm_forward, x, w, EPS, float32)
-        return dy, x, w, rstd
+        return dy, x, w, rstd, *before
 
     return inputs
 
 
 def more_rstd(*args: Any) -> tuple[Any, ...]:
-    return tuple(more(a) if i == 3 + (len(args) > 4) else a for i, a in enumerate(args))
+    return tuple(more(a) if i == 3 + (len(args) > 5) else a for i, a in enumerate(args))
 
 
 def norm_rows() -> list[Twin]:
@@ -99,10 +102,12 @@ def norm_rows() -> list[Twin]:
         return bfloat16
 
     rows = []
-    for variant, affine, other in (
-        ("", True, under_test),
-        ("plain", False, under_test),
-        ("to-bfloat16", True, always_half),
+    for variant, affine, other, onto in (
+        ("", True, under_test, False),
+        ("plain", False, under_test, False),
+        ("to-bfloat16", True, always_half, False),
+        ("onto", True, under_test, True),
+        ("plain-onto", False, always_half, True),
     ):
         for layer, name in ((True, "layer_norm"), (False, "rms_norm")):
             rows.append(
@@ -119,7 +124,7 @@ def norm_rows() -> list[Twin]:
                 Twin(
                     f"{name}_backward",
                     variant,
-                    norm_gradient_inputs(layer, affine, other),
+                    norm_gradient_inputs(layer, affine, other, onto),
                     getattr(bounds, f"{name}_backward"),
                     more_rstd,
                     least=1,
@@ -223,13 +228,17 @@ TOKENS = [
 
 DROPOUT = [
     Twin(
-        name,
-        "",
-        lambda i: (i.normal(i.rows, i.n), 0.3, KEY),
-        bounds.rounded(2, name),
-        lambda x, p, key: (x, p, key + (1 << 32)),
+        f"dropout_{way}",
+        variant,
+        lambda i, to=to: (i.normal(i.rows, i.n), 0.3, KEY, *to),
+        bounds.rounded(2, f"dropout_{way}"),
+        lambda x, p, key, *to: (x, p, key + (1 << 32), *to),
     )
-    for name in ("dropout_forward", "dropout_backward")
+    for way, variant, to in (
+        ("forward", "", ()),
+        ("backward", "", (float32,)),
+        ("backward", "to-bfloat16", (bfloat16,)),
+    )
 ]
 
 

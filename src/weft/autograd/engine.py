@@ -30,6 +30,16 @@ class Variable(Protocol):
     def accumulate_grad(self, gradient: Array, fresh: bool) -> None: ...
 
 
+def adding(backward: Backward) -> Backward:
+    """Mark a backward function that takes `before` too, and adds it to its first gradient.
+
+    `before` is what its first input has as gradient already, or None; it is not to be changed. A
+    residual stream goes by a norm: its two gradients meet in one pass over memory, not in two.
+    """
+    backward.adding = True  # type: ignore[attr-defined]
+    return backward
+
+
 class Node:
     """One recorded operation.
 
@@ -88,10 +98,22 @@ def backward_pass(root: Node, index: int, gradient: Array, retain_graph: bool) -
                 "backward through a graph that was already used and freed; "
                 f"first at {node.name}; call backward(retain_graph=True) the first time"
             )
-        gradients = node.backward(*arrived)
+        if hasattr(node.backward, "adding"):
+            gradients = node.backward(*arrived, before=taken(node.inputs[0]))
+        else:
+            gradients = node.backward(*arrived)
         hand_on(node, arrived, gradients if isinstance(gradients, tuple) else (gradients,))
         if not retain_graph:
             node.backward, node.inputs = None, ()
+
+
+def taken(tensor: Variable | None) -> Array | None:
+    """What has arrived for a tensor that is not a leaf, taken out of its place."""
+    if tensor is None or tensor.node is None:
+        return None
+    slots, index = tensor.node.gradients, tensor.index
+    before, slots[index] = slots[index], None
+    return before
 
 
 def hand_on(node: Node, arrived: list[Array | None], gradients: tuple[Array | None, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from weft.autograd.engine import adding
 from weft.autograd.mode import compute_dtype
 from weft.autograd.ops import Array, Result, cast_array, in_compute_dtype
 from weft.kernels import active
@@ -93,7 +94,7 @@ def flat_rows(x: Array | None) -> Array | None:
 
 def before_dropout(dy: Array, p: float, key: int, dtype: Any) -> Array:
     """The gradient of what was dropped out, in the precision in which it goes on."""
-    return cast_array(active.dropout_backward(dy, p, key) if p > 0 else dy, dtype)
+    return active.dropout_backward(dy, p, key, dtype) if p > 0 else cast_array(dy, dtype)
 
 
 def norm_dtype(x: Array) -> Any:
@@ -105,13 +106,23 @@ def norm_dtype(x: Array) -> Any:
 def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float) -> Result:
     """(x − mean) / √(var + eps) · w + b over the last axis (Ba et al., arXiv:1607.06450)."""
     y, mean, rstd = active.layer_norm_forward(x, w, b, eps, norm_dtype(x))
-    return y, lambda dy: active.layer_norm_backward(dy, x, w, mean, rstd, b is not None)
+
+    @adding
+    def backward(dy: Array, before: Array | None = None) -> Any:
+        return active.layer_norm_backward(dy, x, w, mean, rstd, b is not None, before)
+
+    return y, backward
 
 
 def rms_norm(x: Array, w: Array | None, eps: float) -> Result:
     """x / √(mean(x²) + eps) · w over the last axis (Zhang & Sennrich, arXiv:1910.07467)."""
     y, rstd = active.rms_norm_forward(x, w, eps, norm_dtype(x))
-    return y, lambda dy: active.rms_norm_backward(dy, x, w, rstd)
+
+    @adding
+    def backward(dy: Array, before: Array | None = None) -> Any:
+        return active.rms_norm_backward(dy, x, w, rstd, before)
+
+    return y, backward
 
 
 def rotary(x: Array, cos: Array, sin: Array) -> Result:

@@ -195,7 +195,8 @@ def clamp(x: Array, low: float | None, high: float | None) -> Result:
 
 
 def dropout(x: Array, p: float, key: int) -> Result:
-    return active.dropout_forward(x, p, key), lambda dy: active.dropout_backward(dy, p, key)
+    y = active.dropout_forward(x, p, key)
+    return y, lambda dy: active.dropout_backward(dy, p, key, dy.dtype)
 
 
 def clone(x: Array) -> Result:

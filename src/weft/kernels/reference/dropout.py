@@ -8,7 +8,7 @@ thread. csrc/dropout.cpp has the same functions.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from weft.kernels.reference.precision import Array, narrow, widen
 
@@ -27,9 +27,9 @@ def dropout_forward(x: Array, p: float, key: int) -> Array:
     return narrow(np.where(scale > 0, u * scale.astype(u.dtype), 0), x.dtype)
 
 
-def dropout_backward(dy: Array, p: float, key: int) -> Array:
-    """The same mask and scale, applied to the gradient."""
-    return dropout_forward(dy, p, key)
+def dropout_backward(dy: Array, p: float, key: int, dtype: DTypeLike) -> Array:
+    """The same mask and scale, applied to the gradient: (...) -> (...) in dtype."""
+    return narrow(dropout_forward(widen(dy), p, key), dtype)
 
 
 def keep_scale(words: NDArray[np.uint32], p: float) -> NDArray[np.float64]:

@@ -25,9 +25,15 @@ def layer_norm_forward(
 
 
 def layer_norm_backward(
-    dy: Array, x: Array, w: Array | None, mean: Array, rstd: Array, bias: bool
+    dy: Array,
+    x: Array,
+    w: Array | None,
+    mean: Array,
+    rstd: Array,
+    bias: bool,
+    before: Array | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
-    """-> dx (..., C) in x's dtype, dw (C,) or None, db (C,) or None."""
+    """-> dx + before (..., C) in x's dtype, dw (C,) or None, db (C,) or None."""
     d = _rows(dy)
     n = (_rows(x) - mean) * rstd  # the normalised input, (N, C)
     dn = _affine(d, w, None)
@@ -35,7 +41,7 @@ def layer_norm_backward(
     dx = rstd * (dn - dn.mean(-1, keepdims=True) - n * (dn * n).mean(-1, keepdims=True))
     dw = None if w is None else _column_sums(d * n, x)
     db = _column_sums(d, x) if bias else None
-    return narrow(dx.reshape(x.shape), x.dtype), dw, db
+    return _onto(before, dx, x), dw, db
 
 
 def rms_norm_forward(
@@ -49,15 +55,15 @@ def rms_norm_forward(
 
 
 def rms_norm_backward(
-    dy: Array, x: Array, w: Array | None, rstd: Array
+    dy: Array, x: Array, w: Array | None, rstd: Array, before: Array | None = None
 ) -> tuple[Array, Array | None]:
-    """-> dx (..., C) in x's dtype, dw (C,) or None."""
+    """-> dx + before (..., C) in x's dtype, dw (C,) or None."""
     d = _rows(dy)
     n = _rows(x) * rstd  # (N, C)
     dn = _affine(d, w, None)
     dx = rstd * (dn - n * (dn * n).mean(-1, keepdims=True))
     dw = None if w is None else _column_sums(d * n, x)
-    return narrow(dx.reshape(x.shape), x.dtype), dw
+    return _onto(before, dx, x), dw
 
 
 def _rows(x: Array) -> Array:  # (..., C) -> (N, C)
@@ -69,6 +75,15 @@ def _rows(x: Array) -> Array:  # (..., C) -> (N, C)
 def _affine(n: Array, w: Array | None, b: Array | None) -> Array:
     y = n if w is None else n * widen(w)
     return y if b is None else y + widen(b)
+
+
+def _onto(before: Array | None, dx: Array, x: Array) -> Array:  # what x has as gradient already
+    dx = dx.reshape(x.shape)
+    if before is None:
+        return narrow(dx, x.dtype)
+    if before.shape != x.shape:
+        raise ValueError(f"norm: before {before.shape} is not of x's shape {x.shape}")
+    return narrow(dx + widen(before), x.dtype)
 
 
 def _column_sums(a: Array, x: Array) -> Array:  # (N, C) -> (C,)
