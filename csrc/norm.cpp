@@ -37,6 +37,14 @@ template <class X> inline float mean_square(const X* x, vf mean, int64_t C) {
            float(C);
 }
 
+// Rows come from memory as slowly as one stream gives them, unless they are asked for ahead.
+constexpr int64_t AHEAD = 2048; // bytes
+
+template <class X> inline void fetch_ahead(const X* x, int64_t C) {
+    for (int64_t i = 0; i < C * int64_t(sizeof(X)); i += 64)
+        __builtin_prefetch(reinterpret_cast<const char*>(x) + AHEAD + i);
+}
+
 // ---- one row ------------------------------------------------------------------------------------
 
 template <class X, class Y>
@@ -99,6 +107,8 @@ void backward(const Array& dy, const Array& x, const Array& w, const Array& mean
                 const D* d = data<D>(dy) + n * C;
                 const X* u = data<X>(x) + n * C;
                 const X* b = before.data ? data<const X>(before) + n * C : nullptr;
+                fetch_ahead(d, C), fetch_ahead(u, C);
+                if (b) fetch_ahead(b, C);
                 gradient_row(d, u, b, data<X>(dx) + n * C, weight, m, r, mean.data != nullptr, C);
                 if (piece_w || piece_b) parameter_row(d, u, piece_w, piece_b, m, r, C);
             }
@@ -120,6 +130,7 @@ void layer_norm_forward(const Array& x, const Array& w, const Array& b, float ep
         parallel_rows(rows(x), C, [&](int64_t begin, int64_t end) {
             for (int64_t n = begin; n < end; n++) {
                 const X* u = data<X>(x) + n * C;
+                fetch_ahead(u, C);
                 const float m =
                     row_sum(C, [&](int64_t i, auto part) { return load(u + i, part); }) / float(C);
                 const float r = 1.0f / __builtin_sqrtf(mean_square(u, splat(m), C) + eps);
@@ -146,6 +157,7 @@ void rms_norm_forward(const Array& x, const Array& w, float eps, const Array& y,
         parallel_rows(rows(x), C, [&](int64_t begin, int64_t end) {
             for (int64_t n = begin; n < end; n++) {
                 const X* u = data<X>(x) + n * C;
+                fetch_ahead(u, C);
                 const float r = 1.0f / __builtin_sqrtf(mean_square(u, zero(), C) + eps);
                 data<float>(rstd)[n] = r;
                 normalise(u, data<Y>(y) + n * C, weight, bias, zero(), splat(r), C);
