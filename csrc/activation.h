@@ -34,7 +34,7 @@ struct Normal {
 
 inline Normal normal(vf x) {
     const vf z = min(splat(20.0f), abs(x)); // the tail at 20 is 0 in float32
-    const vf u = (4.0f - z) * reciprocal(4.0f + z), e = exp(z * z * -0.5f);
+    const vf u = (4.0f - z) * reciprocal(4.0f + z), e = power_of_two(z * z * (-0.5f * LOG2_E));
     vf p = splat(TAIL[10]);
     for (int i = 9; i >= 0; i--) p = fma(p, u, TAIL[i]);
     const vf tail = e * p;

@@ -10,7 +10,7 @@ namespace weft::WEFT_ISA {
 namespace {
 
 constexpr int64_t TINY = 2048;                                // multiplications not worth packing
-constexpr int64_t HALVED_WEIGHT = 1 << 17, HALVED_ROWS = 512; // see gradient_of_weight
+constexpr int64_t HALVED_WEIGHT = 1 << 17, HALVED_ROWS = 512; // see gradients_of_parameters
 
 // ---- products too small or too narrow for panels ------------------------------------------------
 
@@ -103,18 +103,38 @@ Operand operand(const Array& a, bool transposed, int64_t offset = 0, bool round 
             round && a.dtype == Dtype::f32};
 }
 
-// Column sums of x (N, M). Its rows are read one after another, as they lie in memory.
-template <class T> void column_sums(const T* x, int64_t N, int64_t M, const Array& y) {
+// y (M,) = the sum of `rows` rows of x, `stride` apart: 64 at a time, so that rounding does not
+// grow with all of them, and as they lie in memory.
+template <class T> void sum_rows(const T* x, int64_t stride, int64_t rows, int64_t M, float* y) {
+    constexpr int64_t TOGETHER = 64;
+    const Scratch<float> sums(M);
+    clear(y, M);
+    for (int64_t begin = 0; begin < rows; begin += TOGETHER) {
+        clear(sums, M);
+        for (int64_t r = begin; r < least(begin + TOGETHER, rows); r++)
+            vectors(0, M, [&](int64_t c, auto part) {
+                accumulate(sums, c, load(x + r * stride + c, part), part);
+            });
+        vectors(0, M, [&](int64_t c, auto part) { accumulate(y, c, load(sums + c, part), part); });
+    }
+}
+
+// Rows [begin, end) of x (N, M), columns from `column` on, as many as y has.
+void sum_rows(const Array& x, int64_t begin, int64_t end, int64_t column, int64_t n, float* y) {
+    const int64_t M = axis(x, 1), at = begin * M + column;
+    if (x.dtype == Dtype::bf16)
+        sum_rows(data<const bf16>(x) + at, M, end - begin, n, y);
+    else
+        sum_rows(data<const float>(x) + at, M, end - begin, n, y);
+}
+
+void column_sums(const Array& x, const Array& y) {
+    const int64_t N = axis(x, 0), M = axis(x, 1);
     const Pieces pieces(N);
     const Scratch<float> sums(pieces.count * M);
     parallel(pieces.count, [&](int64_t piece) {
-        float* part = sums + piece * M;
-        clear(part, M);
         const int64_t begin = piece * pieces.rows, end = least(begin + pieces.rows, N);
-        for (int64_t r = begin; r < end; r++)
-            vectors(0, M, [&](int64_t c, auto width) {
-                accumulate(part, c, load(x + r * M + c, width), width);
-            });
+        sum_rows(x, begin, end, 0, M, sums + piece * M);
     });
     add_pieces(sums, pieces.count, y);
 }
@@ -164,27 +184,34 @@ void linear_swiglu_forward(const Array& x, const Array& w, const Array& b, const
 
 namespace {
 
-// dw = dyᵀ x. Each half of the rows by itself, where they are many for a small weight: they were
-// written by different threads, whose caches have them. The halves are the same for any number of
-// threads, and so are the bits.
-void gradient_of_weight(const Array& dy, const Array& x, const Array& dw) {
+// dw = dyᵀ x and, if wanted, db = the column sums of dy. Each half of the rows by itself, where
+// they are many for a small weight: they were written by different threads, whose caches have
+// them. The halves are the same for any number of threads, and so are the bits.
+void gradients_of_parameters(const Array& dy, const Array& x, const Array& dw, const Array& db) {
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(dw, 0);
-    if (M * K > HALVED_WEIGHT || N < HALVED_ROWS || M * K * N < 2 * SMALL)
-        return product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Epilogue{});
+    if (M * K > HALVED_WEIGHT || N < HALVED_ROWS || M * K * N < 2 * SMALL) {
+        product(operand(dy, true), operand(x, true), M, K, N, dw, 0, Epilogue{});
+        if (db.data) column_sums(dy, db);
+        return;
+    }
     const int64_t middle = ceil_div(N / 2, 32) * 32, parts = most(num_threads() / 2, 1);
     const int64_t share = ceil_div(ceil_div(M, parts), 32) * 32;
-    const Scratch<float> second(M * K);
+    const Scratch<float> second(M * K), sums(2 * M);
     Array rest = dw;
     rest.data = second;
     parallel(2 * parts, [&](int64_t i) {
         const int64_t half = i / parts, begin = i % parts * share;
         if (begin >= M) return;
-        const int64_t row = half * middle, rows = half ? N - middle : middle;
-        product_as<float>(operand(dy, true, row * M + begin), operand(x, true, row * K),
-                          least(share, M - begin), K, rows,
-                          {data<float>(half ? rest : dw) + begin * K, K}, Epilogue{});
+        const int64_t row = half * middle, end = half ? N : middle, n = least(share, M - begin);
+        product_as<float>(operand(dy, true, row * M + begin), operand(x, true, row * K), n, K,
+                          end - row, {data<float>(half ? rest : dw) + begin * K, K}, Epilogue{});
+        if (db.data) sum_rows(dy, row, end, begin, n, sums + half * M + begin);
     });
     add(dw, rest, dw);
+    if (!db.data) return;
+    vectors(0, M, [&](int64_t c, auto part) {
+        store(data<float>(db) + c, load(sums + c, part) + load(sums + M + c, part), part);
+    });
 }
 
 // dx goes through the epilogue.
@@ -193,12 +220,7 @@ void backward(const Array& dy, const Array& x, const Array& w, const Epilogue& e
     const int64_t N = axis(x, 0), K = axis(x, 1), M = axis(w, 0);
     product(operand(dy, false), operand(w, true, 0, x.dtype == Dtype::bf16), N, K, M, dx, 0,
             epilogue);
-    gradient_of_weight(dy, x, dw);
-    if (!db.data) return;
-    if (dy.dtype == Dtype::bf16)
-        column_sums(data<bf16>(dy), N, M, db);
-    else
-        column_sums(data<float>(dy), N, M, db);
+    gradients_of_parameters(dy, x, dw, db);
 }
 
 } // namespace

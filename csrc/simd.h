@@ -257,6 +257,29 @@ static inline vf exp(vf x) {
 #endif
 }
 
+// 2^t: 0 from -150 down, NaN stays. The polynomial is a minimax fit on [-1/2, 1/2]; with its
+// roundings it is within 2.8 * 2^-24, relative.
+static inline vf power_of_two(vf t) {
+    constexpr float SHIFT = 12582912.0f; // see exp()
+    t = max(splat(-150.0f), t);
+#if !defined(__AVX512F__)
+    t = min(splat(192.0f), t);
+#endif
+    const vf shifted = t + SHIFT, n = shifted - SHIFT, r = t - n;
+    vf p = fma(splat(1.3264727e-3f), r, 9.671513e-3f);
+    p = fma(p, r, 5.5507336e-2f);
+    p = fma(p, r, 2.4022242e-1f);
+    p = fma(p, r, 6.93147e-1f);
+    p = fma(p, r, 1.0f);
+#if defined(__AVX512F__)
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    const vi power = as_int(shifted) - as_int(splat(SHIFT)), half = power >> 1;
+    return p * as_float((half + 127) << 23) * as_float((power - half + 127) << 23);
+#endif
+}
+constexpr float LOG2_E = 1.44269504088896341f;
+
 // Odd polynomial near 0 (Cephes), else 1 - 2 / (e^2x + 1).
 static inline vf tanh(vf x) {
     const vf a = abs(x), s = x * x;
