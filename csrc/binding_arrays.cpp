@@ -159,8 +159,12 @@ bool convert(PyObject* object, Layout layout, std::vector<Argument>& out, Status
 }
 
 bool convert(PyObject* object, Precision& out) noexcept {
+    PyObject *type, *value, *trace; // of an argument before, which the converter would lose
+    PyErr_Fetch(&type, &value, &trace);
     PyArray_Descr* descr = nullptr;
-    if (!PyArray_DescrConverter(object, &descr)) return PyErr_Clear(), false;
+    const bool understood = PyArray_DescrConverter(object, &descr);
+    PyErr_Restore(type, value, trace); // and drops the converter's own
+    if (!understood) return false;
     const bool known = dtype_of(descr, out.dtype);
     Py_DECREF(descr);
     if (!known || out.dtype == Dtype::i32 || out.dtype == Dtype::i64)

@@ -219,6 +219,12 @@ def test_float64_is_the_references_work() -> None:
     assert y.dtype == mean.dtype == rstd.dtype == np.float64
 
 
+def test_the_error_of_an_array_outlives_a_dtype_that_is_asked_for_its_own(native: Any) -> None:
+    """NumPy reads the number's `.dtype`, and lost on the way that there was no memory."""
+    with pytest.raises(MemoryError):
+        native.cast(np.broadcast_to(f(1), (1 << 50,)), np.float32(1.0))
+
+
 def test_ids_of_any_integer_type() -> None:
     w = np.arange(12, dtype=np.float32).reshape(4, 3)
     for dtype in (np.int32, np.int64, np.uint16, np.uint32):

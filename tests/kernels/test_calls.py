@@ -29,6 +29,7 @@ def test_calls_that_went_wrong(native: Any, tmp_path: Path) -> None:
     """Among the first, dropout of hidden keys was decided by what lay on the stack."""
     make_calls(91_200, 60, tmp_path / "last")
     make_calls(8_530, 10, tmp_path / "last")  # gates beyond 1, for which bounds were too small
+    make_calls(82_030, 10, tmp_path / "last")  # an array's MemoryError, lost by a dtype's search
 
 
 @pytest.mark.slow
